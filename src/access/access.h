@@ -1,0 +1,32 @@
+/* Access to Facegate itself: keys with a scope.
+ *
+ * A key reads "fg_<id>_<secret>": 16 hex digits that may be shown, and 43 characters of base64url, 256 random
+ * bits, shown once. Only the SHA-256 of the whole is stored; comparison takes the same time whatever is wrong
+ * (libsodium's sodium_memcmp). */
+#ifndef FG_ACCESS_ACCESS_H
+#define FG_ACCESS_ACCESS_H
+
+#include "store/store.h"
+
+enum { FG_KEY_TEXT = 80 };
+
+typedef enum fg_scope {
+    FG_SCOPE_VERIFY = 1,
+    FG_SCOPE_ENROLL = 2,
+    FG_SCOPE_AUDIT = 4,
+    FG_SCOPE_ADMIN = 8
+} fg_scope;
+
+fg_code fg_scope_parse(fg_scope *scope, const char *name, fg_error *err) FG_MUST_CHECK; /* "verify" ... */
+const char *fg_scope_name(fg_scope scope);
+
+/* A new key; text is the only copy of the secret, to be shown once and wiped. expires_ms 0: never. */
+fg_code fg_access_key_create(fg_store *store, fg_scope scope, const char *label, int64_t expires_ms,
+                             char text[FG_KEY_TEXT], fg_error *err) FG_MUST_CHECK;
+/* The key given must be alive and have `needed` (admin has all): else FG_ERR_UNAUTHORIZED or
+ * FG_ERR_FORBIDDEN. id (may be NULL, 17 bytes) gets its public part. preset (may be NULL) is a further admin
+ * key, given from outside, that is not in the store. */
+fg_code fg_access_check(fg_store *store, const char *text, const char *preset, fg_scope needed,
+                        int64_t now_ms, char *id, fg_error *err) FG_MUST_CHECK;
+
+#endif

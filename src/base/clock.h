@@ -1,0 +1,13 @@
+/* Time. */
+#ifndef FG_BASE_CLOCK_H
+#define FG_BASE_CLOCK_H
+
+#include <stdint.h>
+
+#define FG_TIME_TEXT 25 /* "2026-01-31T12:34:56.789Z" with its NUL */
+
+int64_t fg_clock_unix_ms(void);                               /* since 1970, UTC; for records */
+double fg_clock_monotonic_ms(void);                           /* from any point; for durations */
+void fg_clock_text(int64_t unix_ms, char text[FG_TIME_TEXT]); /* RFC 3339, UTC */
+
+#endif

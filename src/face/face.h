@@ -1,0 +1,117 @@
+/* Faces: what a detector finds, and the engine that finds, aligns and embeds them.
+ *
+ * One immutable fg_engine holds the models and is shared by all threads; one fg_session per thread holds
+ * everything mutable. Detection: MTCNN, Zhang et al. 2016, "Joint Face Detection and Alignment Using
+ * Multitask Cascaded Convolutional Networks", with the pre- and post-processing of facenet-pytorch
+ * (area-averaged pyramid, boxes of inclusive pixels). */
+#ifndef FG_FACE_FACE_H
+#define FG_FACE_FACE_H
+
+#include "base/frame.h"
+#include "nn/nn.h"
+
+typedef struct fg_point {
+    float x, y; /* pixels of the upright frame */
+} fg_point;
+
+/* The order of landmarks everywhere: as seen in the picture. */
+enum { FG_LEFT_EYE, FG_RIGHT_EYE, FG_NOSE, FG_LEFT_MOUTH, FG_RIGHT_MOUTH, FG_LANDMARKS };
+
+typedef struct fg_face {
+    float x, y, width, height; /* the box in pixels, not clipped to the frame */
+    float score;               /* of the last stage, 0..1 */
+    fg_point points[FG_LANDMARKS];
+} fg_face;
+
+/* Why a face is not used; `retry` verdicts and enrolment reports say these words. */
+typedef enum fg_reason {
+    FG_REASON_NONE,
+    FG_REASON_NO_FACE,
+    FG_REASON_SEVERAL_FACES,
+    FG_REASON_FACE_TOO_SMALL,
+    FG_REASON_BLURRED,
+    FG_REASON_POSE,
+    FG_REASON_TOO_DARK,
+    FG_REASON_TOO_BRIGHT,
+    FG_REASON_BELOW_PROBABILITY,
+    FG_REASON_NOT_A_MEMBER,
+    FG_REASON_AMBIGUOUS,
+    FG_REASON_RIGHT_MISSING,
+    FG_REASON_LIVENESS_FAILED,
+    FG_REASON_COUNT
+} fg_reason;
+
+const char *fg_reason_name(fg_reason reason); /* "no_face": stable */
+const char *fg_reason_text(fg_reason reason); /* a sentence for people, with what to do */
+
+typedef struct fg_quality {
+    float eye_distance; /* pixels */
+    float sharpness;    /* variance of the Laplacian (Pech-Pacheco et al. 2000) of the aligned grey chip */
+    float brightness;   /* mean luma of the chip, 0..255 */
+    float contrast;     /* standard deviation of the chip's luma */
+    float yaw, pitch,
+        roll; /* degrees, rough, from the five points: 0 frontal; yaw > 0 looks to the picture's right */
+} fg_quality;
+
+typedef struct fg_quality_limits {
+    float min_face; /* shorter side of the box, pixels */
+    float min_sharpness;
+    float min_brightness, max_brightness;
+    float max_yaw, max_pitch, max_roll; /* degrees, absolute */
+} fg_quality_limits;
+
+extern const fg_quality_limits fg_quality_limits_default;
+
+typedef struct fg_engine fg_engine;
+typedef struct fg_session fg_session;
+
+typedef struct fg_engine_options {
+    const char *model_path; /* folders searched for manifest.json and model files, separated by ':'; the first
+                               hit wins */
+    const char *detector;   /* a name in the manifest; NULL for its default */
+    const char *embedder;   /* likewise */
+    fg_precision
+        precision;  /* of the embedder; the detector always runs in f32, since its thresholds are sharp */
+    float min_face; /* pixels, of the detector's pyramid; 0 for 40 */
+} fg_engine_options;
+
+typedef struct fg_engine_info {
+    char embedder[64];   /* its name */
+    char model_hash[65]; /* identity of the embeddings: the embedder's SHA-256; templates of two hashes never
+                            mix */
+    char detector[64];
+    int embedding_size; /* numbers in an embedding */
+    int chip_size;      /* pixels, the embedder's input is chip_size x chip_size */
+    fg_precision precision;
+} fg_engine_info;
+
+/* Loads, checks and warms up everything. FG_ERR_MODEL with what to do when no weights are found. */
+fg_code fg_engine_open(fg_engine **engine, const fg_engine_options *options, fg_error *err) FG_MUST_CHECK;
+void fg_engine_close(fg_engine *engine);
+const fg_engine_info *fg_engine_info_view(const fg_engine *engine);
+
+fg_code fg_session_new(fg_session **session, const fg_engine *engine, fg_error *err) FG_MUST_CHECK;
+void fg_session_free(fg_session *session);
+
+/* Faces in the frame, largest box first, at most max_faces written; *count is what was found (<=
+ * FG_MAX_FACES). Thresholds 0.6, 0.7, 0.7; factor 0.709; min_face of the engine's options. No face is FG_OK
+ * with *count 0. */
+fg_code fg_detect(fg_session *session, const fg_frame *frame, fg_face *faces, int max_faces, int *count,
+                  fg_error *err) FG_MUST_CHECK;
+
+/* The least-squares similarity transform (Umeyama 1991, no reflection) from the landmarks to the embedder's
+ * template, and the picture warped by it, bilinear, edges repeated: a square chip of chip_size pixels. The
+ * caller deinits chip. */
+fg_code fg_align(const fg_engine *engine, const fg_frame *frame, const fg_point points[FG_LANDMARKS],
+                 fg_frame *chip, fg_error *err) FG_MUST_CHECK;
+
+/* Measures a face and its chip; pure. */
+void fg_quality_measure(const fg_face *face, const fg_frame *chip, fg_quality *quality);
+/* The first limit that it misses, or FG_REASON_NONE; pure. */
+fg_reason fg_quality_judge(const fg_face *face, const fg_quality *quality, const fg_quality_limits *limits);
+
+/* Embeddings of count chips, each chip_size square: count x embedding_size floats, each of unit length. */
+fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings,
+                 fg_error *err) FG_MUST_CHECK;
+
+#endif

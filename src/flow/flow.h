@@ -1,0 +1,193 @@
+/* The flow: from files to members, from members to a classifier, from a photo to a decision.
+ *
+ * enroll.c, train.c and verify.c each read as one page, a line a stage; start there. An fg_app is shared by
+ * all threads; an fg_worker belongs to one. The command line and the HTTP server are two ways to call what is
+ * here, and neither has a way of its own. */
+#ifndef FG_FLOW_FLOW_H
+#define FG_FLOW_FLOW_H
+
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/settings.h"
+#include "blob/blob.h"
+#include "classify/classify.h"
+#include "decide/decide.h"
+#include "face/face.h"
+#include "store/store.h"
+
+/* -- app and workers
+ * ------------------------------------------------------------------------------------------------------ */
+
+typedef struct fg_app fg_app;
+typedef struct fg_worker fg_worker;
+
+enum { FG_APP_STORE = 1, FG_APP_ENGINE = 2 }; /* what a command needs opened */
+
+/* settings and log are borrowed until the close. Deletes what a killed enrolment or removal left behind. */
+fg_code fg_app_open(fg_app **app, const fg_settings *settings, unsigned parts, const fg_log *log,
+                    fg_error *err) FG_MUST_CHECK;
+void fg_app_close(fg_app *app);
+const fg_settings *fg_app_settings(const fg_app *app);
+fg_store *fg_app_store(fg_app *app); /* NULL where not asked for; likewise the others */
+fg_blob *fg_app_blob(fg_app *app);
+const fg_engine *fg_app_engine(fg_app *app);
+const fg_log *fg_app_log(const fg_app *app);
+
+fg_code fg_worker_new(fg_worker **worker, fg_app *app, fg_error *err) FG_MUST_CHECK;
+void fg_worker_free(fg_worker *worker);
+fg_app *fg_worker_app(fg_worker *worker);
+fg_session *fg_worker_session(fg_worker *worker);
+
+/* Who asks, for the audit. */
+typedef struct fg_actor {
+    const char *who;    /* "cli", "web", "key:<id>" */
+    const char *source; /* an address or a user; "" */
+} fg_actor;
+
+/* -- one picture
+ * -----------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct fg_look { /* what is seen in one picture */
+    int faces;           /* that count: see fg_look_at */
+    fg_reason reason;    /* FG_REASON_NONE: one usable face */
+    fg_face face;        /* the largest; zero where there is none */
+    fg_quality quality;
+    fg_frame chip; /* aligned; empty where there is no face */
+} fg_look;
+
+/* Detects, picks the one face, aligns it, judges its quality. A second face counts only where it is at least
+ * half as wide as the largest: passers-by behind do not stop a decision, a second person in front of the
+ * camera does. */
+fg_code fg_look_at(fg_worker *worker, const fg_frame *frame, fg_look *look, fg_error *err) FG_MUST_CHECK;
+void fg_look_deinit(fg_look *look);
+
+/* -- enrol
+ * -----------------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct fg_enroll_file {
+    const char *path;
+    const char *name; /* what it was called where it came from; NULL: the path's own base name */
+} fg_enroll_file;
+
+typedef struct fg_enroll_request {
+    const char *name, *role;
+    const char *const *rights;
+    int right_count;
+    const fg_enroll_file *files; /* videos and photos */
+    int file_count;
+    int every;  /* of videos */
+    int rotate; /* FG_ROTATE_AUTO or degrees */
+    bool add, keep_frames, keep_originals;
+    fg_actor actor;
+    /* Called for every sampled frame, in order; all borrowed. NULL: nobody looks. */
+    void (*seen)(void *context, int file, const fg_frame *frame, const fg_look *look);
+    void *seen_context;
+    fg_progress progress; /* "frames" */
+} fg_enroll_request;
+
+typedef struct fg_enroll_file_report {
+    long frames_sampled, faces_used;
+    long refused[FG_REASON_COUNT]; /* by reason; [NONE] is 0 */
+    int rotation;                  /* degrees clockwise that were applied */
+    int width, height;             /* upright */
+    double seconds;                /* of video; 0 for a photo */
+} fg_enroll_file_report;
+
+typedef struct fg_enroll_report {
+    int64_t member_id;
+    long frames_sampled, faces_used, refused[FG_REASON_COUNT];
+    long odd;                     /* usable, but of somebody else than the rest: dropped */
+    fg_enroll_file_report *files; /* file_count of them */
+    int file_count;
+    char look_alike[FG_MAX_NAME_BYTES + 1]; /* an enrolled member of nearly the same face; "" for none */
+    double look_alike_similarity;
+    double elapsed_ms, decode_ms, detect_ms, embed_ms;
+} fg_enroll_report;
+
+/* One transaction: the member is enrolled with everything, or nothing has changed. FG_ERR_INPUT where no file
+ * has a usable face, with the reasons counted. The report is filled as far as it got also on failure; free it
+ * with _deinit. */
+fg_code fg_enroll(fg_worker *worker, const fg_enroll_request *request, fg_enroll_report *report,
+                  fg_error *err) FG_MUST_CHECK;
+void fg_enroll_report_deinit(fg_enroll_report *report);
+
+/* Rows, chips and originals, for good. Classifier versions that know the member are left inactive if they
+ * were active: train again. */
+fg_code fg_member_remove(fg_app *app, int64_t member_id, const fg_actor *actor, fg_error *err) FG_MUST_CHECK;
+
+/* -- train
+ * -----------------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct fg_train_result {
+    int64_t version; /* 0 after a dry run */
+    bool activated;
+    fg_train_report report;
+    char data_hash[FG_SHA256_HEX];
+    long stale_templates; /* of another model: not used; see `facegate models use` */
+} fg_train_result;
+
+/* dry_run, force and the SVM's settings come from the app's settings. */
+fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *progress,
+                 fg_train_result *result, fg_error *err) FG_MUST_CHECK;
+
+/* -- verify
+ * ----------------------------------------------------------------------------------------------------------------
+ */
+
+typedef struct fg_verification {
+    fg_decision decision;
+    fg_ranking ranking; /* zero where no face was usable */
+    bool ranked;
+    fg_member member; /* of the best score, filled where the verdict is granted or denied; else zero */
+    int faces;
+    fg_face face; /* the largest, in pixels of the upright original; width 0 where there is none */
+    fg_quality quality;
+    fg_frame chip;      /* aligned; empty where there is no face */
+    int width, height;  /* of the upright original */
+    int64_t classifier; /* version */
+    double threshold;
+    double decode_ms, detect_ms, embed_ms, decide_ms, elapsed_ms;
+} fg_verification;
+
+typedef struct fg_verify_request {
+    const void *data; /* an encoded photo ... */
+    size_t size;
+    const char *path;           /* ... or, where data is NULL, a file */
+    const char *name;           /* for messages and `input`; NULL: the path */
+    const char *required_right; /* NULL: the settings' */
+    fg_actor actor;             /* who NULL: not audited */
+} fg_verify_request;
+
+/* FG_ERR_STATE where nothing is trained, or the active version is of another embedder. A face that is
+ * nobody's is a verdict, not an error. */
+fg_code fg_verify(fg_worker *worker, const fg_verify_request *request, fg_verification *verification,
+                  fg_error *err) FG_MUST_CHECK;
+void fg_verification_deinit(fg_verification *verification);
+
+/* -- compare
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+/* 1:1 of two photos: *similarity is the cosine; FG_ERR_INPUT names the photo without a usable face, and why.
+ */
+fg_code fg_compare(fg_worker *worker, const char *path_a, const char *path_b, double *similarity,
+                   fg_error *err) FG_MUST_CHECK;
+
+/* -- JSON, the same documents on the command line and over HTTP (needs jansson.h)
+ * -------------------------------------------- */
+
+struct json_t;
+/* NULL only when out of memory; the caller decrefs. */
+struct json_t *fg_verification_json(const fg_verification *verification, const fg_app *app,
+                                    const char *input);
+struct json_t *fg_face_json(const fg_face *face);
+struct json_t *fg_member_json(const fg_member *member);
+struct json_t *fg_enroll_report_json(const fg_enroll_report *report, const char *member);
+struct json_t *fg_train_result_json(const fg_train_result *result, fg_app *app);
+struct json_t *fg_version_json(const fg_version_info *info);
+struct json_t *fg_audit_json(const fg_audit_row *row);
+
+#endif
