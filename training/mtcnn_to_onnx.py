@@ -3,11 +3,14 @@
 
     mtcnn_to_onnx.py DIR_WITH_PT OUT_DIR
 
-Writes OUT_DIR/mtcnn-{pnet,rnet,onet}.onnx. Needs only numpy and onnx. The .pt files are PyTorch's old format:
+Writes OUT_DIR/mtcnn-{pnet,rnet,onet}.onnx and a manifest.json that names them 'mtcnn-published', so that
+`facegate --model-path OUT_DIR --detector mtcnn-published` runs them. Needs only numpy and onnx. The .pt files are PyTorch's old format:
 a magic number, a version, the machine, the state dict and the list of storages, each a pickle, then the raw storages.
 The graphs read the dense layers' input as plain (c, h, w), so the published permutation is folded into the weights.
 """
 import collections
+import hashlib
+import json
 import os
 import pickle
 import struct
@@ -64,6 +67,7 @@ def main():
         sys.exit(__doc__)
     src, dst = sys.argv[1:]
     os.makedirs(dst, exist_ok=True)
+    files = []
     for kind in mtcnn_onnx.NETWORKS:
         weights = read_state_dict(os.path.join(src, kind + '.pt'))
         if kind in FIRST_DENSE:
@@ -72,6 +76,14 @@ def main():
         out = os.path.join(dst, f'mtcnn-{kind}.onnx')
         mtcnn_onnx.write(kind, weights, out, 'facegate', 'converted from facenet-pytorch (MIT)')
         print(out)
+        data = open(out, 'rb').read()
+        files.append({'file': os.path.basename(out), 'bytes': len(data), 'sha256': hashlib.sha256(data).hexdigest()})
+    model = {'name': 'mtcnn-published', 'kind': 'detector', 'licence': 'MIT', 'files': files,
+             'description': "facenet-pytorch's MTCNN weights, converted; for reference, not shipped",
+             'input': {'width': 0, 'height': 0, 'color': 'rgb', 'mean': 127.5, 'scale': 1 / 128}}
+    with open(os.path.join(dst, 'manifest.json'), 'w') as f:
+        json.dump({'version': 1, 'models': [model]}, f, indent=1)
+        f.write('\n')
 
 
 if __name__ == '__main__':

@@ -99,6 +99,19 @@ void fg_session_free(fg_session *session);
 fg_code fg_detect(fg_session *session, const fg_frame *frame, fg_face *faces, int max_faces, int *count,
                   fg_error *err) FG_MUST_CHECK;
 
+/* What the session's last detection took, by stage; for `facegate bench`. */
+typedef struct fg_detect_times {
+    double total_ms;
+    double sums_ms;   /* the summed-area table of the frame */
+    double resize_ms; /* the pyramid's levels from it */
+    double pnet_ms;   /* P-Net over the pyramid */
+    double crop_ms;   /* the inputs of R-Net and O-Net */
+    double rnet_ms, onet_ms;
+    int levels, rnet_boxes, onet_boxes;
+} fg_detect_times;
+
+const fg_detect_times *fg_detect_times_view(const fg_session *session);
+
 /* The least-squares similarity transform (Umeyama 1991, no reflection) from the landmarks to the embedder's
  * template, and the picture warped by it, bilinear, edges repeated: a square chip of chip_size pixels. The
  * caller deinits chip. */

@@ -1,4 +1,13 @@
-/* models/manifest.json: which models there are, their files, hashes and preprocessing. */
+/* models/manifest.json: which models there are, their files, hashes and preprocessing.
+ *
+ *     {"version": 1, "default_embedder": NAME, "default_detector": NAME, "default_KIND": ...,
+ *      "models": [{"name", "kind", "licence", "description"?,
+ *                  "files": [{"file", "bytes"?, "sha256"?, "url"?}],
+ *                  "input": {"width", "height", "color": "rgb" | "bgr", "mean", "scale"},
+ *                  "dim", "template": [[x, y] x 5]}]}
+ *
+ * input is needed for an embedder and a detector, dim and template for an embedder; an embedder's input is
+ * square. */
 #ifndef FG_FACE_MODELS_H
 #define FG_FACE_MODELS_H
 
@@ -12,10 +21,10 @@ enum { FG_MODEL_MAX_FILES = 4, FG_MODELS_MAX = 32 };
 
 typedef struct fg_model_file {
     char name[96];
-    char sha256[FG_SHA256_HEX];
-    uint64_t bytes;
-    char url[256];          /* "" for a built-in */
-    char path[FG_MAX_PATH]; /* where it was found; "" if it was not */
+    char sha256[FG_SHA256_HEX]; /* "" likewise */
+    uint64_t bytes;             /* 0 where the manifest does not say */
+    char url[256];              /* "" for a built-in */
+    char path[FG_MAX_PATH];     /* where it was found; "" if it was not */
 } fg_model_file;
 
 typedef struct fg_model {
@@ -38,14 +47,22 @@ typedef struct fg_models {
     int count;
 } fg_models;
 
-/* Reads the first manifest.json on model_path (folders separated by ':') and looks for every file on the
- * whole path. The caller frees. Errors: FG_ERR_MODEL (no manifest, damaged manifest). */
+/* Reads every manifest.json on model_path (folders separated by ':'); where two define a name, the first
+ * wins, and so does the first default of a kind. A model's files are looked for in the folder of its
+ * manifest, then along the whole path. The caller frees. Errors: FG_ERR_MODEL (no manifest, damaged
+ * manifest), FG_ERR_LIMIT. */
 fg_code fg_models_load(fg_models **models, const char *model_path, fg_error *err) FG_MUST_CHECK;
+/* Adds what one manifest defines to *models; no file is looked for. name is for messages only. Unknown
+ * members are ignored, so that an older Facegate reads a newer manifest of the same version; what it knows
+ * must be right. On failure *models is unchanged. */
+fg_code fg_models_parse(fg_models *models, const void *json, size_t size, const char *name,
+                        fg_error *err) FG_MUST_CHECK;
 void fg_models_free(fg_models *models);
-/* NULL name: the default of that kind. FG_ERR_NOT_FOUND lists the names there are. */
+/* NULL name: the default of that kind, or the first of it. FG_ERR_NOT_FOUND lists the names there are. */
 fg_code fg_models_find(const fg_models *models, const char *kind, const char *name, const fg_model **model,
                        fg_error *err) FG_MUST_CHECK;
-/* Every file is there, of the manifest's size and SHA-256; else FG_ERR_MODEL with what to do. */
+/* Every file is there and has the size and the SHA-256 that the manifest gives (where it gives them); else
+ * FG_ERR_MODEL with what to do. Reads the files. */
 fg_code fg_model_verify(const fg_model *model, fg_error *err) FG_MUST_CHECK;
 
 #endif

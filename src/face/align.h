@@ -1,0 +1,24 @@
+/* The steps of fg_align, see face.h; pure. */
+#ifndef FG_FACE_ALIGN_H
+#define FG_FACE_ALIGN_H
+
+#include "face/face.h"
+
+/* Maps (x, y) to (a x - b y + tx, b x + a y + ty): a rotation, a scale and a shift. */
+typedef struct fg_similarity {
+    double a, b, tx, ty;
+} fg_similarity;
+
+/* The transform that takes the points from to the points to with the least sum of squares, without reflection
+ * (Umeyama 1991; in two dimensions it has this closed form). FG_ERR_INPUT where a point is not finite or all
+ * points are one. */
+fg_code fg_similarity_fit(fg_similarity *map, const fg_point *from, const fg_point *to, int count,
+                          fg_error *err) FG_MUST_CHECK;
+
+/* chip: size x size pixels, pixel (u, v) is the frame at map^-1 (u, v), bilinear, edges repeated. Where the
+ * chip is more than twice smaller than what it shows, the frame is first halved by area averaging until it is
+ * not, so that nothing aliases. The caller deinits chip. */
+fg_code fg_similarity_warp(fg_frame *chip, const fg_frame *frame, const fg_similarity *map, int size,
+                           fg_error *err) FG_MUST_CHECK;
+
+#endif

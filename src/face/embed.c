@@ -1,0 +1,73 @@
+#include "face/engine.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The network's input: channels innermost in its own order, (byte - mean) * scale. */
+static void fill(float *out, const fg_frame *chip, const fg_engine *engine)
+{
+    float table[256]; /* a chip has many more pixels than there are values */
+    for (int i = 0; i < 256; i++)
+        table[i] = ((float)i - engine->mean) * engine->scale;
+    int first = engine->bgr ? 2 : 0, last = 2 - first;
+    for (int y = 0; y < chip->height; y++) {
+        const uint8_t *p = chip->rgb + (size_t)y * chip->stride;
+        for (int x = 0; x < chip->width; x++, p += 3, out += 3) {
+            out[0] = table[p[first]];
+            out[1] = table[p[1]];
+            out[2] = table[p[last]];
+        }
+    }
+}
+
+static fg_code normalise(float *out, const float *raw, int size, fg_error *err)
+{
+    double sum = 0;
+    for (int i = 0; i < size; i++)
+        sum += (double)raw[i] * (double)raw[i];
+    /* Only a damaged network gives a vector without direction; NaN fails the first comparison. */
+    if (!(sum > 1e-20) || isinf(sum))
+        return FG_FAIL(
+            err, FG_ERR_MODEL,
+            "the embedding network gives no usable numbers: its weights are damaged; get them again");
+    double scale = 1 / sqrt(sum);
+    for (int i = 0; i < size; i++)
+        out[i] = (float)((double)raw[i] * scale);
+    return FG_OK;
+}
+
+fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings, fg_error *err)
+{
+    const fg_engine *engine = session->engine;
+    int side = engine->info.chip_size, size = engine->info.embedding_size;
+    size_t pixels = (size_t)side * (size_t)side * 3;
+    fg_tensor_view views[FG_NET_MAX_OUTPUTS];
+    if (count > 0)
+        memset(embeddings, 0, (size_t)count * (size_t)size * sizeof *embeddings);
+    for (int i = 0; i < count; i++)
+        if (!chips[i].rgb || chips[i].width != side || chips[i].height != side)
+            return FG_FAIL(err, FG_ERR_USAGE, "a chip of %d x %d pixels, where this model takes %d x %d",
+                           chips[i].width, chips[i].height, side, side);
+    for (int done = 0, batch; done < count; done += batch) {
+        /* Two batch sizes only: primitives are made once for each. */
+        batch = count - done >= FG_EMBED_BATCH ? FG_EMBED_BATCH : 1;
+        for (int i = 0; i < batch; i++)
+            fill(session->input + (size_t)i * pixels, &chips[done + i], engine);
+        fg_code rc = fg_net_exec(session->embedder, session->input, batch, side, side, views, err);
+        if (rc != FG_OK)
+            return rc;
+        int numbers = 1;
+        for (int i = 0; i < views[0].rank; i++)
+            numbers *= views[0].dims[i];
+        if (numbers != batch * size)
+            return FG_FAIL(err, FG_ERR_MODEL, "model '%s': gives %d numbers, the manifest says %d",
+                           engine->info.embedder, numbers / batch, size);
+        for (int i = 0; i < batch; i++) {
+            rc = normalise(embeddings + (size_t)(done + i) * (size_t)size,
+                           views[0].data + (size_t)i * (size_t)size, size, err);
+            if (rc != FG_OK)
+                return rc;
+        }
+    }
+    return FG_OK;
+}

@@ -1,0 +1,26 @@
+/* What is inside an engine and a session; for face/ only. */
+#ifndef FG_FACE_ENGINE_H
+#define FG_FACE_ENGINE_H
+
+#include "face/mtcnn.h"
+
+/* Chips embedded in one go: a larger batch would gain nothing and its activations would leave the cache. */
+enum { FG_EMBED_BATCH = 4 };
+
+struct fg_engine {
+    fg_engine_info info;
+    fg_mtcnn mtcnn;
+    fg_net *embedder;
+    bool bgr;
+    float mean, scale;
+    fg_point template[FG_LANDMARKS]; /* pixels of the chip */
+};
+
+struct fg_session {
+    const fg_engine *engine;
+    fg_mtcnn_run mtcnn;
+    fg_net_run *embedder;
+    float *input; /* FG_EMBED_BATCH chips */
+};
+
+#endif
