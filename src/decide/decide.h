@@ -38,7 +38,14 @@ typedef struct fg_decision {
     int reason_count;
 } fg_decision;
 
-/* A probability that is not a number, or no ranking, never grants. */
+/* The first of these that applies is the verdict's one reason:
+ *   retry    no_face; several_faces; what quality says; no_face again where there is no ranking
+ *   unknown  not_a_member where the best similarity is below the ranking's gate (or nobody is enrolled);
+ *            ambiguous where best and second together reach the threshold, but neither alone;
+ *            below_probability where the best probability is below the threshold (0.90 exactly is not)
+ *   denied   right_missing
+ * A probability or similarity that is not a number, or no ranking, never grants; nor does a threshold outside
+ * (0, 1]. rights matters only where the policy requires one. */
 void fg_decide(const fg_evidence *evidence, const fg_policy *policy, fg_decision *decision);
 
 #endif
