@@ -1,5 +1,7 @@
 #include "media/convert.h"
 
+#include "media/pixels.h"
+
 #include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 #include <libswscale/swscale.h>
@@ -64,7 +66,7 @@ static fg_code prepare(fg_converter *cv, const AVFrame *picture, int out_width, 
     av_opt_set_int(sws, "src_range", full, 0);
     av_opt_set_int(sws, "dstw", out_width, 0);
     av_opt_set_int(sws, "dsth", out_height, 0);
-    av_opt_set_int(sws, "dst_format", AV_PIX_FMT_RGB24, 0);
+    av_opt_set_int(sws, "dst_format", AV_PIX_FMT_GBRP, 0);
     av_opt_set_int(sws, "dst_range", 1, 0);
     av_opt_set_int(sws, "sws_flags", flags, 0);
     /* Formats that are not YUV refuse the details, and need none. */
@@ -78,33 +80,40 @@ static fg_code prepare(fg_converter *cv, const AVFrame *picture, int out_width, 
                        picture->width, picture->height, format);
     }
     *cv = (fg_converter){sws,  picture->format, picture->width, picture->height, matrix,
-                         full, out_width,       out_height};
-    return FG_OK;
-}
-
-fg_code fg_converter_run(fg_converter *converter, const AVFrame *picture, AVRational sar, int max_side,
-                         fg_frame *frame, fg_error *err)
-{
-    int width, height;
-    *frame = (fg_frame){0};
-    fg_converter_size(picture->width, picture->height, sar, max_side, &width, &height);
-    fg_code rc = prepare(converter, picture, width, height, err);
-    if (rc == FG_OK)
-        rc = fg_frame_init(frame, width, height, err);
-    if (rc != FG_OK)
-        return rc;
-    uint8_t *planes[4] = {frame->rgb};
-    int strides[4] = {(int)frame->stride};
-    if (sws_scale(converter->sws, (const uint8_t *const *)picture->data, picture->linesize, 0,
-                  picture->height, planes, strides) != height) {
-        fg_frame_deinit(frame);
+                         full, out_width,       out_height,     av_frame_alloc()};
+    if (cv->planar) {
+        cv->planar->format = AV_PIX_FMT_GBRP;
+        cv->planar->width = out_width;
+        cv->planar->height = out_height;
+    }
+    if (!cv->planar || av_frame_get_buffer(cv->planar, 0) < 0) {
+        fg_converter_deinit(cv);
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a video frame");
     }
     return FG_OK;
 }
 
+fg_code fg_converter_run(fg_converter *converter, const AVFrame *picture, const fg_conversion *how,
+                         fg_frame *frame, fg_error *err)
+{
+    int width, height;
+    *frame = (fg_frame){0};
+    fg_converter_size(picture->width, picture->height, how->sar, how->max_side, &width, &height);
+    fg_code rc = prepare(converter, picture, width, height, err);
+    if (rc != FG_OK)
+        return rc;
+    const AVFrame *out = converter->planar;
+    if (sws_scale(converter->sws, (const uint8_t *const *)picture->data, picture->linesize, 0,
+                  picture->height, out->data, out->linesize) != height)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a video frame");
+    /* Planes of one buffer share their stride. */
+    const fg_planes planes = {{out->data[2], out->data[0], out->data[1]}, width, height, 1, out->linesize[0]};
+    return fg_pixels_gather(frame, &planes, how->orientation, err);
+}
+
 void fg_converter_deinit(fg_converter *converter)
 {
     sws_freeContext(converter->sws);
+    av_frame_free(&converter->planar);
     *converter = (fg_converter){0};
 }

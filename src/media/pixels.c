@@ -4,80 +4,75 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void swap_pixels(uint8_t *a, uint8_t *b)
+/* Where the picture's pixel (0, 0) after turning comes from, and how far apart its neighbours in x and y are
+ * there. */
+static fg_planes turn(const fg_planes *from, int orientation)
 {
-    for (int c = 0; c < 3; c++) {
-        uint8_t t = a[c];
-        a[c] = b[c];
-        b[c] = t;
+    /* 5..8 have rows and columns exchanged; what is left after that is a mirror, a turn-over, or both. */
+    const bool exchanged = orientation >= 5 && orientation <= 8;
+    const bool mirrored = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
+    const bool turned = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
+    fg_planes to = *from;
+    if (exchanged) {
+        to.width = from->height;
+        to.height = from->width;
+        to.step = from->row;
+        to.row = from->step;
     }
+    const ptrdiff_t shift =
+        (mirrored ? (to.width - 1) * to.step : 0) + (turned ? (to.height - 1) * to.row : 0);
+    for (int c = 0; c < 3; c++)
+        to.rgb[c] += shift;
+    if (mirrored)
+        to.step = -to.step;
+    if (turned)
+        to.row = -to.row;
+    return to;
 }
 
-static void mirror(fg_frame *frame)
+fg_code fg_pixels_gather(fg_frame *frame, const fg_planes *planes, int orientation, fg_error *err)
 {
-    for (int y = 0; y < frame->height; y++) {
-        uint8_t *left = frame->rgb + (size_t)y * frame->stride;
-        uint8_t *right = left + (size_t)(frame->width - 1) * 3;
-        for (; left < right; left += 3, right -= 3)
-            swap_pixels(left, right);
-    }
-}
-
-static void turn_over(fg_frame *frame)
-{
-    for (int y = 0; y < frame->height / 2; y++) {
-        uint8_t *upper = frame->rgb + (size_t)y * frame->stride;
-        uint8_t *lower = frame->rgb + (size_t)(frame->height - 1 - y) * frame->stride;
-        for (size_t i = 0; i < (size_t)frame->width * 3; i++) {
-            uint8_t t = upper[i];
-            upper[i] = lower[i];
-            lower[i] = t;
-        }
-    }
-}
-
-/* Rows become columns, in tiles small enough that both sides stay in the first cache. */
-static fg_code transpose(fg_frame *frame, fg_error *err)
-{
-    enum { TILE = 32 };
-    fg_frame to;
-    fg_code rc = fg_frame_init(&to, frame->height, frame->width, err);
+    enum { TILE = 32 }; /* small enough for the first cache on both sides where rows become columns */
+    const fg_planes from = turn(planes, orientation);
+    fg_code rc = fg_frame_init(frame, from.width, from.height, err);
     if (rc != FG_OK)
         return rc;
-    for (int ty = 0; ty < frame->height; ty += TILE) {
-        int y_end = ty + TILE < frame->height ? ty + TILE : frame->height;
-        for (int tx = 0; tx < frame->width; tx += TILE) {
-            int x_end = tx + TILE < frame->width ? tx + TILE : frame->width;
-            for (int x = tx; x < x_end; x++) {
-                const uint8_t *from = frame->rgb + (size_t)ty * frame->stride + (size_t)x * 3;
-                uint8_t *out = to.rgb + (size_t)x * to.stride + (size_t)ty * 3;
-                for (int y = ty; y < y_end; y++, from += frame->stride, out += 3) {
-                    out[0] = from[0];
-                    out[1] = from[1];
-                    out[2] = from[2];
+    for (int ty = 0; ty < from.height; ty += TILE) {
+        const int y_end = ty + TILE < from.height ? ty + TILE : from.height;
+        for (int tx = 0; tx < from.width; tx += TILE) {
+            const int x_end = tx + TILE < from.width ? tx + TILE : from.width;
+            for (int y = ty; y < y_end; y++) {
+                uint8_t *out = frame->rgb + (size_t)y * frame->stride + (size_t)tx * 3;
+                ptrdiff_t at = y * from.row + tx * from.step;
+                for (int x = tx; x < x_end; x++, at += from.step, out += 3) {
+                    out[0] = from.rgb[0][at];
+                    out[1] = from.rgb[1][at];
+                    out[2] = from.rgb[2][at];
                 }
             }
         }
     }
-    to.index = frame->index;
-    to.time_ms = frame->time_ms;
-    fg_frame_deinit(frame);
-    *frame = to;
     return FG_OK;
 }
 
 fg_code fg_pixels_orient(fg_frame *frame, int orientation, fg_error *err)
 {
-    /* 5..8 have rows and columns exchanged; what is left after that is a mirror, a turn-over, or both. */
-    bool exchanged = orientation >= 5 && orientation <= 8;
-    bool mirrored = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
-    bool turned = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;
-    fg_code rc = exchanged ? transpose(frame, err) : FG_OK;
-    if (rc == FG_OK && mirrored)
-        mirror(frame);
-    if (rc == FG_OK && turned)
-        turn_over(frame);
-    return rc;
+    if (orientation < 2 || orientation > 8)
+        return FG_OK;
+    fg_frame upright;
+    const fg_planes planes = {{frame->rgb, frame->rgb + 1, frame->rgb + 2},
+                              frame->width,
+                              frame->height,
+                              3,
+                              (ptrdiff_t)frame->stride};
+    fg_code rc = fg_pixels_gather(&upright, &planes, orientation, err);
+    if (rc != FG_OK)
+        return rc;
+    upright.index = frame->index;
+    upright.time_ms = frame->time_ms;
+    fg_frame_deinit(frame);
+    *frame = upright;
+    return FG_OK;
 }
 
 static int halved(int side, int halvings)

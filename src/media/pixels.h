@@ -6,7 +6,18 @@
 
 #include <stdbool.h>
 
-/* Turns frame as an EXIF orientation says (TIFF 6.0 tag 0x0112; values other than 2..8 leave it as it is). */
+/* Three planes, or the three channels of one: pixel (x, y) is at rgb[c] + x * step + y * row. */
+typedef struct fg_planes {
+    const uint8_t *rgb[3];
+    int width, height;
+    ptrdiff_t step, row;
+} fg_planes;
+
+/* A new frame from planes, turned as an EXIF orientation says (TIFF 6.0 tag 0x0112; values other than 2..8
+ * leave it as it is). */
+fg_code fg_pixels_gather(fg_frame *frame, const fg_planes *planes, int orientation,
+                         fg_error *err) FG_MUST_CHECK;
+/* Turns a frame in the same way. */
 fg_code fg_pixels_orient(fg_frame *frame, int orientation, fg_error *err) FG_MUST_CHECK;
 
 /* How often width x height is halved, rounding up, so that its longer side stays >= max_side (0: never; at

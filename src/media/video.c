@@ -3,7 +3,6 @@
 #include "base/limits.h"
 #include "media/convert.h"
 #include "media/demux.h"
-#include "media/pixels.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -261,10 +260,8 @@ static fg_code take(fg_video *v, fg_frame *frame, long index, int64_t time_ms, f
     if (++v->sampled > FG_MAX_SAMPLED_FRAMES)
         return FG_FAIL(err, FG_ERR_LIMIT, "every %d frames is more than %d; sample fewer, or cut the video",
                        v->options.every, FG_MAX_SAMPLED_FRAMES);
-    fg_code rc =
-        fg_converter_run(&v->converter, v->picture, shape_of(v, v->picture), v->options.max_side, frame, err);
-    if (rc == FG_OK)
-        rc = fg_pixels_orient(frame, v->orientation, err);
+    const fg_conversion how = {shape_of(v, v->picture), v->options.max_side, v->orientation};
+    fg_code rc = fg_converter_run(&v->converter, v->picture, &how, frame, err);
     frame->index = (int)index;
     frame->time_ms = time_ms;
     return rc;
