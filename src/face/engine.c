@@ -45,6 +45,7 @@ static fg_code open_embedder(fg_engine *engine, const fg_models *models, const f
     snprintf(engine->info.embedder, sizeof engine->info.embedder, "%s", model->name);
     snprintf(engine->info.model_hash, sizeof engine->info.model_hash, "%s", info->sha256);
     engine->info.embedding_size = model->embedding_size;
+    engine->info.same_person = model->same_person;
     engine->info.chip_size = model->input_size;
     engine->info.precision = info->precision;
     engine->bgr = model->bgr;
@@ -201,4 +202,17 @@ fg_code fg_align(const fg_engine *engine, const fg_frame *frame, const fg_point 
     memset(chip, 0, sizeof *chip);
     fg_code rc = fg_similarity_fit(&map, points, engine->template, FG_LANDMARKS, err);
     return rc == FG_OK ? fg_similarity_warp(chip, frame, &map, engine->info.chip_size, err) : rc;
+}
+
+void fg_face_scale(fg_face *face, double factor)
+{
+    float f = (float)factor;
+    face->x *= f;
+    face->y *= f;
+    face->width *= f;
+    face->height *= f;
+    for (int i = 0; i < FG_LANDMARKS; i++) {
+        face->points[i].x *= f;
+        face->points[i].y *= f;
+    }
 }

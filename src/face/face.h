@@ -80,10 +80,14 @@ typedef struct fg_engine_info {
     char model_hash[65]; /* identity of the embeddings: the embedder's SHA-256; templates of two hashes never
                             mix */
     char detector[64];
+    float same_person;  /* cosine that one in 1,000 pairs of strangers exceeds; 0 where unknown */
     int embedding_size; /* numbers in an embedding */
     int chip_size;      /* pixels, the embedder's input is chip_size x chip_size */
     fg_precision precision;
 } fg_engine_info;
+
+/* From the pixels of a scaled-down frame back to those of the picture, or the other way round. */
+void fg_face_scale(fg_face *face, double factor);
 
 /* Loads, checks and warms up everything. FG_ERR_MODEL with what to do when no weights are found. */
 fg_code fg_engine_open(fg_engine **engine, const fg_engine_options *options, fg_error *err) FG_MUST_CHECK;

@@ -11,6 +11,7 @@
 #define MANIFEST_VERSION 1
 #define MIN_INPUT 16
 #define MAX_INPUT 1024
+#define MAX_COHORT 100000
 
 /* What is being read, for messages. */
 typedef struct context {
@@ -139,17 +140,10 @@ static fg_code parse_input(const context *c, const json_t *input, fg_model *mode
     return model->scale > 0 ? FG_OK : bad(c, "scale", "above 0");
 }
 
-static fg_code parse_embedder(const context *c, const json_t *object, fg_model *model)
+static fg_code parse_template(const context *c, const json_t *object, fg_model *model)
 {
-    const json_t *input = json_object_get(object, "input"), *points = json_object_get(object, "template");
-    json_int_t width, height, dim;
+    const json_t *points = json_object_get(object, "template");
     fg_code rc;
-    if ((rc = get_integer(c, input, "width", MIN_INPUT, MAX_INPUT, &width)) != FG_OK ||
-        (rc = get_integer(c, input, "height", width, width, &height)) != FG_OK ||
-        (rc = get_integer(c, object, "dim", 1, FG_MAX_EMBEDDING, &dim)) != FG_OK)
-        return rc;
-    model->input_size = (int)width;
-    model->embedding_size = (int)dim;
     if (json_array_size(points) != 5)
         return bad(c, "template", "five points");
     for (size_t i = 0; i < 5; i++) {
@@ -161,6 +155,37 @@ static fg_code parse_embedder(const context *c, const json_t *object, fg_model *
                 return rc;
     }
     return FG_OK;
+}
+
+static fg_code parse_cohort(const context *c, const json_t *object, fg_model *model)
+{
+    json_int_t chip, columns, count;
+    fg_code rc;
+    if ((rc = get_integer(c, object, "chip", MIN_INPUT, MAX_INPUT, &chip)) != FG_OK ||
+        (rc = get_integer(c, object, "columns", 1, MAX_COHORT, &columns)) != FG_OK ||
+        (rc = get_integer(c, object, "count", 1, MAX_COHORT, &count)) != FG_OK)
+        return rc;
+    model->input_size = (int)chip;
+    model->columns = (int)columns;
+    model->count = (int)count;
+    return parse_template(c, object, model);
+}
+
+static fg_code parse_embedder(const context *c, const json_t *object, fg_model *model)
+{
+    const json_t *input = json_object_get(object, "input");
+    json_int_t width, height, dim;
+    fg_code rc;
+    if ((rc = get_integer(c, input, "width", MIN_INPUT, MAX_INPUT, &width)) != FG_OK ||
+        (rc = get_integer(c, input, "height", width, width, &height)) != FG_OK ||
+        (rc = get_integer(c, object, "dim", 1, FG_MAX_EMBEDDING, &dim)) != FG_OK)
+        return rc;
+    model->input_size = (int)width;
+    model->embedding_size = (int)dim;
+    if (json_object_get(object, "same_person") &&
+        (rc = get_number(c, json_object_get(object, "same_person"), "same_person", 1, &model->same_person)) != FG_OK)
+        return rc;
+    return parse_template(c, object, model);
 }
 
 static fg_code parse_model(context *c, const json_t *object, fg_model *model)
@@ -184,6 +209,8 @@ static fg_code parse_model(context *c, const json_t *object, fg_model *model)
     detector = strcmp(model->kind, "detector") == 0;
     if ((embedder || detector) && (rc = parse_input(c, json_object_get(object, "input"), model)) != FG_OK)
         return rc;
+    if (strcmp(model->kind, "cohort") == 0)
+        return parse_cohort(c, object, model);
     return embedder ? parse_embedder(c, object, model) : FG_OK;
 }
 

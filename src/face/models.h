@@ -7,7 +7,8 @@
  *                  "dim", "template": [[x, y] x 5]}]}
  *
  * input is needed for an embedder and a detector, dim and template for an embedder; an embedder's input is
- * square. */
+ * square. An embedder's "same_person" is the cosine that one in 1,000 pairs of strangers exceeds. A cohort is a
+ * contact sheet of aligned chips: "chip" (its side in pixels), "columns", "count" and "template". */
 #ifndef FG_FACE_MODELS_H
 #define FG_FACE_MODELS_H
 
@@ -34,11 +35,13 @@ typedef struct fg_model {
     char description[256];
     fg_model_file files[FG_MODEL_MAX_FILES];
     int file_count;
-    int input_size;    /* pixels, square; embedders */
+    int input_size;    /* pixels, square; of an embedder's input, of a cohort's chip */
     bool bgr;          /* channel order that the network takes */
     float mean, scale; /* network input = (byte - mean) * scale */
     int embedding_size;
     float points[5][2]; /* alignment template, fractions of input_size */
+    float same_person;  /* cosine; 0 where the manifest does not say */
+    int columns, count; /* of a cohort's sheet: chips in a row, chips in all */
     bool is_default;
 } fg_model;
 

@@ -15,13 +15,14 @@
 #include "face/face.h"
 #include "store/store.h"
 
-/* -- app and workers
- * ------------------------------------------------------------------------------------------------------ */
+/* -- app and workers -- */
 
 typedef struct fg_app fg_app;
 typedef struct fg_worker fg_worker;
 
-enum { FG_APP_STORE = 1, FG_APP_ENGINE = 2 }; /* what a command needs opened */
+/* What a command needs opened. Without CREATE, a data folder that is not there is FG_ERR_STATE, and none is
+ * made. */
+enum { FG_APP_STORE = 1, FG_APP_ENGINE = 2, FG_APP_CREATE = 4, FG_APP_MODELS = 8 /* their path alone */ };
 
 /* settings and log are borrowed until the close. Deletes what a killed enrolment or removal left behind. */
 fg_code fg_app_open(fg_app **app, const fg_settings *settings, unsigned parts, const fg_log *log,
@@ -30,7 +31,8 @@ void fg_app_close(fg_app *app);
 const fg_settings *fg_app_settings(const fg_app *app);
 fg_store *fg_app_store(fg_app *app); /* NULL where not asked for; likewise the others */
 fg_blob *fg_app_blob(fg_app *app);
-const fg_engine *fg_app_engine(fg_app *app);
+const fg_engine *fg_app_engine(const fg_app *app);
+const char *fg_app_model_path(const fg_app *app); /* folders separated by ':' */
 const fg_log *fg_app_log(const fg_app *app);
 
 fg_code fg_worker_new(fg_worker **worker, fg_app *app, fg_error *err) FG_MUST_CHECK;
@@ -44,9 +46,11 @@ typedef struct fg_actor {
     const char *source; /* an address or a user; "" */
 } fg_actor;
 
-/* -- one picture
- * -----------------------------------------------------------------------------------------------------------
- */
+/* Writes a line of the audit. */
+fg_code fg_record(fg_app *app, const fg_actor *actor, const char *action, const char *subject,
+                  fg_error *err) FG_MUST_CHECK;
+
+/* -- one picture -- */
 
 typedef struct fg_look { /* what is seen in one picture */
     int faces;           /* that count: see fg_look_at */
@@ -62,9 +66,7 @@ typedef struct fg_look { /* what is seen in one picture */
 fg_code fg_look_at(fg_worker *worker, const fg_frame *frame, fg_look *look, fg_error *err) FG_MUST_CHECK;
 void fg_look_deinit(fg_look *look);
 
-/* -- enrol
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* -- enrol -- */
 
 typedef struct fg_enroll_file {
     const char *path;
@@ -113,13 +115,13 @@ fg_code fg_enroll(fg_worker *worker, const fg_enroll_request *request, fg_enroll
                   fg_error *err) FG_MUST_CHECK;
 void fg_enroll_report_deinit(fg_enroll_report *report);
 
+fg_code fg_member_set(fg_app *app, int64_t member_id, const fg_member_change *change, const fg_actor *actor,
+                      fg_error *err) FG_MUST_CHECK;
 /* Rows, chips and originals, for good. Classifier versions that know the member are left inactive if they
  * were active: train again. */
 fg_code fg_member_remove(fg_app *app, int64_t member_id, const fg_actor *actor, fg_error *err) FG_MUST_CHECK;
 
-/* -- train
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* -- train -- */
 
 typedef struct fg_train_result {
     int64_t version; /* 0 after a dry run */
@@ -133,9 +135,10 @@ typedef struct fg_train_result {
 fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *progress,
                  fg_train_result *result, fg_error *err) FG_MUST_CHECK;
 
-/* -- verify
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* Makes a stored version the active one. FG_ERR_NOT_FOUND. */
+fg_code fg_activate(fg_app *app, int64_t version, const fg_actor *actor, fg_error *err) FG_MUST_CHECK;
+
+/* -- verify -- */
 
 typedef struct fg_verification {
     fg_decision decision;
@@ -167,17 +170,27 @@ fg_code fg_verify(fg_worker *worker, const fg_verify_request *request, fg_verifi
                   fg_error *err) FG_MUST_CHECK;
 void fg_verification_deinit(fg_verification *verification);
 
-/* -- compare
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* -- photos without a team -- */
 
-/* 1:1 of two photos: *similarity is the cosine; FG_ERR_INPUT names the photo without a usable face, and why.
- */
-fg_code fg_compare(fg_worker *worker, const char *path_a, const char *path_b, double *similarity,
+/* The embedding of the one face of a photo: embedding_size floats. FG_ERR_INPUT names the photo without a
+ * usable face, and why. */
+fg_code fg_embed_photo(fg_worker *worker, const char *path, float *embedding, fg_error *err) FG_MUST_CHECK;
+
+/* A matrix as .npy, written atomically. */
+fg_code fg_floats_save(const char *path, const float *data, long rows, int columns,
+                       fg_error *err) FG_MUST_CHECK;
+
+typedef struct fg_comparison {
+    double similarity; /* cosine */
+    double threshold;  /* of the embedder's manifest entry: one in 1,000 pairs of strangers is above it */
+    bool same;
+} fg_comparison;
+
+/* 1:1. */
+fg_code fg_compare(fg_worker *worker, const char *path_a, const char *path_b, fg_comparison *comparison,
                    fg_error *err) FG_MUST_CHECK;
 
-/* -- JSON, the same documents on the command line and over HTTP (needs jansson.h)
- * -------------------------------------------- */
+/* -- JSON, the same documents on the command line and over HTTP (needs jansson.h) -- */
 
 struct json_t;
 /* NULL only when out of memory; the caller decrefs. */
@@ -186,6 +199,7 @@ struct json_t *fg_verification_json(const fg_verification *verification, const f
 struct json_t *fg_face_json(const fg_face *face);
 struct json_t *fg_member_json(const fg_member *member);
 struct json_t *fg_enroll_report_json(const fg_enroll_report *report, const char *member);
+struct json_t *fg_train_report_json(const fg_train_report *report, fg_app *app);
 struct json_t *fg_train_result_json(const fg_train_result *result, fg_app *app);
 struct json_t *fg_version_json(const fg_version_info *info);
 struct json_t *fg_audit_json(const fg_audit_row *row);

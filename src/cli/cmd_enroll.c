@@ -1,0 +1,77 @@
+#include "cli/cli.h"
+
+#include "media/video.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_file(const char *path, const fg_enroll_file_report *f)
+{
+    printf("  %s: %d x %d", path, f->width, f->height);
+    if (f->rotation)
+        printf(" (turned %d degrees)", f->rotation);
+    if (f->seconds > 0)
+        printf(", %.1f s", f->seconds);
+    printf(": %ld face%s used of %ld frame%s", f->faces_used, f->faces_used == 1 ? "" : "s",
+           f->frames_sampled, f->frames_sampled == 1 ? "" : "s");
+    for (int k = 1; k < FG_REASON_COUNT; k++)
+        if (f->refused[k])
+            printf(", %ld %s", f->refused[k], fg_reason_name((fg_reason)k));
+    putchar('\n');
+}
+
+fg_code fg_cmd_enroll(fg_cli *cli, fg_error *err)
+{
+    const fg_settings *s = &cli->settings;
+    fg_worker *worker = NULL;
+    fg_enroll_report report = {0};
+    const char *const user = getenv("USER");
+    fg_enroll_file *files = calloc((size_t)cli->arg_count, sizeof *files);
+    if (!files)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    for (int i = 0; i < cli->arg_count; i++)
+        files[i].path = cli->args[i];
+    const fg_enroll_request request = {
+        .name = s->name,
+        .role = s->role,
+        .rights = s->right.items,
+        .right_count = s->right.count,
+        .files = files,
+        .file_count = cli->arg_count,
+        .every = s->every,
+        .rotate = strcmp(s->rotate, "auto") == 0 ? FG_ROTATE_AUTO : atoi(s->rotate),
+        .add = s->add,
+        .keep_frames = s->keep_frames,
+        .keep_originals = s->keep_originals,
+        .actor = {"cli", user},
+        .progress = cli->progress,
+    };
+    fg_code rc = fg_worker_new(&worker, cli->app, err);
+    if (rc == FG_OK)
+        rc = fg_enroll(worker, &request, &report, err);
+    fg_cli_progress_end(cli);
+    if (rc != FG_OK)
+        goto done;
+    if (s->json) {
+        fg_cli_print_json(fg_enroll_report_json(&report, s->name));
+    } else {
+        printf("%s is enrolled with %ld template%s in %.1f s\n", s->name, report.faces_used,
+               report.faces_used == 1 ? "" : "s", report.elapsed_ms / 1000);
+        for (int i = 0; i < report.file_count; i++)
+            print_file(cli->args[i], &report.files[i]);
+    }
+    if (report.odd)
+        fg_cli_note(cli, "note: %ld face%s of somebody else dropped", report.odd,
+                    report.odd == 1 ? " was" : "s were");
+    if (report.look_alike[0])
+        fg_cli_note(cli,
+                    "note: looks very much like %s (similarity %.2f): is this one person under two names?",
+                    report.look_alike, report.look_alike_similarity);
+    fg_cli_note(cli, "next: facegate --data %s train", s->data);
+done:
+    fg_enroll_report_deinit(&report);
+    fg_worker_free(worker);
+    free(files);
+    return rc;
+}

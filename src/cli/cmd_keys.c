@@ -1,0 +1,83 @@
+#include "cli/cli.h"
+
+#include "access/access.h"
+#include "base/clock.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+static const fg_actor actor = {"cli", ""};
+
+fg_code fg_cmd_keys_create(fg_cli *cli, fg_error *err)
+{
+    const fg_settings *s = &cli->settings;
+    char text[FG_KEY_TEXT] = "";
+    fg_scope scope;
+    int64_t expires = s->expires_days ? fg_clock_unix_ms() + (int64_t)s->expires_days * 86400000 : 0;
+    fg_code rc = fg_scope_parse(&scope, s->scope, err);
+    if (rc == FG_OK)
+        rc = fg_access_key_create(fg_app_store(cli->app), scope, s->label, expires, text, err);
+    if (rc == FG_OK)
+        rc = fg_record(cli->app, &actor, "key_create", fg_scope_name(scope), err);
+    if (rc == FG_OK && s->json)
+        fg_cli_print_json(json_pack("{s:s, s:s}", "key", text, "scope", fg_scope_name(scope)));
+    else if (rc == FG_OK)
+        printf("%s\n", text);
+    if (rc == FG_OK)
+        fg_cli_note(cli, "note: this is the only time that the key is shown");
+    sodium_memzero(text, sizeof text);
+    return rc;
+}
+
+static json_t *key_json(const fg_key *k)
+{
+    const struct {
+        const char *name;
+        int64_t time_ms;
+    } times[] = {{"created", k->created_ms},
+                 {"expires", k->expires_ms},
+                 {"revoked", k->revoked_ms},
+                 {"used", k->used_ms}};
+    json_t *document = json_pack("{s:s, s:s, s:s}", "id", k->id, "scope", k->scope, "label", k->label);
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        char text[FG_TIME_TEXT];
+        fg_clock_text(times[i].time_ms, text);
+        json_object_set_new(document, times[i].name, times[i].time_ms ? json_string(text) : json_null());
+    }
+    return document;
+}
+
+fg_code fg_cmd_keys_list(fg_cli *cli, fg_error *err)
+{
+    fg_key *keys = NULL;
+    long count = 0;
+    fg_code rc = fg_store_keys(fg_app_store(cli->app), &keys, &count, err);
+    if (rc != FG_OK)
+        return rc;
+    for (long i = 0; i < count; i++) {
+        const fg_key *k = &keys[i];
+        bool expired = k->expires_ms && k->expires_ms <= fg_clock_unix_ms();
+        if (cli->settings.json)
+            fg_cli_print_json(key_json(k));
+        else
+            printf("%s  %-7s %-8s %s\n", k->id, k->scope,
+                   k->revoked_ms ? "revoked"
+                   : expired     ? "expired"
+                                 : "alive",
+                   k->label);
+    }
+    fg_keys_free(keys, count);
+    return FG_OK;
+}
+
+fg_code fg_cmd_keys_revoke(fg_cli *cli, fg_error *err)
+{
+    fg_code rc = fg_store_key_revoke(fg_app_store(cli->app), cli->args[0], fg_clock_unix_ms(), err);
+    if (rc == FG_OK)
+        rc = fg_record(cli->app, &actor, "key_revoke", cli->args[0], err);
+    if (rc == FG_OK && cli->settings.json)
+        fg_cli_print_json(json_pack("{s:s, s:b}", "id", cli->args[0], "revoked", 1));
+    else if (rc == FG_OK)
+        printf("%s is revoked\n", cli->args[0]);
+    return rc;
+}

@@ -1,0 +1,185 @@
+#include "cli/cli.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPT_SETTING = 1000, OPT_HELP, OPT_VERSION, OPT_MARKDOWN, MAX_OPTIONS = 128 };
+
+typedef struct given {
+    bool seen[MAX_OPTIONS]; /* by index in fg_setting_table */
+    bool help, version, markdown;
+} given;
+
+static fg_code parse(int argc, char **argv, fg_cli *cli, given *g, fg_error *err)
+{
+    struct option options[MAX_OPTIONS + 4] = {0};
+    size_t n = 0;
+    for (; n < fg_setting_count && n < MAX_OPTIONS; n++)
+        options[n] =
+            (struct option){fg_setting_table[n].name,
+                            fg_setting_table[n].kind == FG_SETTING_SWITCH ? no_argument : required_argument,
+                            NULL, OPT_SETTING};
+    options[n++] = (struct option){"help", no_argument, NULL, OPT_HELP};
+    options[n++] = (struct option){"version", no_argument, NULL, OPT_VERSION};
+    options[n++] = (struct option){"markdown", no_argument, NULL, OPT_MARKDOWN};
+    opterr = 0;
+    for (int option, at; (option = getopt_long(argc, argv, ":h", options, &at)) != -1;) {
+        const char *text = argv[optind - 1];
+        switch (option) {
+        case OPT_SETTING:
+            if (fg_setting_table[at].secret) {
+                char variable[64];
+                fg_setting_variable(&fg_setting_table[at], variable, sizeof variable);
+                return FG_FAIL(err, FG_ERR_USAGE,
+                               "--%s: other users can see flags; give it in the variable %s",
+                               options[at].name, variable);
+            }
+            fg_code rc = fg_settings_set(&cli->settings, options[at].name, optarg, err);
+            if (rc != FG_OK)
+                return rc;
+            g->seen[at] = true;
+            break;
+        case 'h':
+        case OPT_HELP:
+            g->help = true;
+            break;
+        case OPT_VERSION:
+            g->version = true;
+            break;
+        case OPT_MARKDOWN:
+            g->markdown = true;
+            break;
+        case ':':
+            return FG_FAIL(err, FG_ERR_USAGE, "%s: its value is missing", text);
+        default:
+            return FG_FAIL(err, FG_ERR_USAGE, "%s: no such flag; `facegate --help` lists them", text);
+        }
+    }
+    return FG_OK;
+}
+
+/* The command whose words the arguments start with; its own arguments begin at *used. */
+static const fg_command *find(char *const *words, int count, int *used)
+{
+    char two[64] = "";
+    if (count > 1)
+        snprintf(two, sizeof two, "%s %s", words[0], words[1]);
+    for (int i = 0; i < fg_command_count; i++) {
+        bool is_two = strchr(fg_commands[i].name, ' ') != NULL;
+        if (strcmp(fg_commands[i].name, is_two ? two : words[0]) == 0) {
+            *used = is_two ? 2 : 1;
+            return &fg_commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* "members" alone, or with a word that it does not know: says which there are. */
+static fg_code unknown(const char *word, fg_error *err)
+{
+    char known[256] = "";
+    size_t n = strlen(word);
+    for (int i = 0; i < fg_command_count; i++)
+        if (strncmp(fg_commands[i].name, word, n) == 0 && fg_commands[i].name[n] == ' ' &&
+            strlen(known) < 200)
+            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", *known ? ", " : "",
+                     fg_commands[i].name + n + 1);
+    if (*known)
+        return FG_FAIL(err, FG_ERR_USAGE, "facegate %s: say what to do: %s", word, known);
+    return FG_FAIL(err, FG_ERR_USAGE, "%s: no such command; `facegate --help` lists them", word);
+}
+
+static fg_code check(const fg_command *command, const fg_cli *cli, const given *g, fg_error *err)
+{
+    for (size_t i = 0; i < fg_setting_count; i++)
+        if (g->seen[i] && !fg_cli_takes(command, fg_setting_table[i].name))
+            return FG_FAIL(err, FG_ERR_USAGE,
+                           "facegate %s does not take --%s; `facegate %s --help` lists what it takes",
+                           command->name, fg_setting_table[i].name, command->name);
+    if (cli->arg_count < command->min_args)
+        return FG_FAIL(err, FG_ERR_USAGE, "facegate %s: %s is missing", command->name, command->args);
+    if (command->max_args >= 0 && cli->arg_count > command->max_args)
+        return FG_FAIL(err, FG_ERR_USAGE, "%s: one argument too many for facegate %s",
+                       cli->args[command->max_args], command->name);
+    return FG_OK;
+}
+
+static int finish(fg_cli *cli, const fg_error *err, fg_code rc)
+{
+    fg_cli_progress_end(cli);
+    fg_app_close(cli->app);
+    if (rc != FG_OK) {
+        if (err->msg[0])
+            fg_cli_error(cli, NULL, err);
+        return fg_code_exit_status(rc);
+    }
+    /* What could not be written was not said: a full disk behind a redirection must not look like success. */
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr,
+                "facegate: cannot write to standard output; free some space or choose another place\n");
+        return FG_EXIT_ERROR;
+    }
+    return cli->status;
+}
+
+int main(int argc, char **argv)
+{
+    fg_cli cli = {0};
+    fg_error err = {0};
+    given g = {0};
+    int used = 0;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file size limit is then an error of the write, with nothing lost */
+    if (sodium_init() < 0) {
+        fprintf(stderr, "facegate: no source of random numbers\n");
+        return FG_EXIT_ERROR;
+    }
+    fg_code rc = fg_settings_init(&cli.settings, &err);
+    if (rc == FG_OK)
+        rc = parse(argc, argv, &cli, &g, &err);
+    if (rc != FG_OK)
+        return finish(&cli, &err, rc);
+    char *const *words = argv + optind;
+    int count = argc - optind;
+    if (g.version)
+        return finish(&cli, &err, fg_cmd_version(&cli, &err));
+    if (count > 0 && strcmp(words[0], "help") == 0) {
+        g.help = true;
+        words++;
+        count--;
+    }
+    if (g.markdown) {
+        fg_cli_help_markdown();
+        return finish(&cli, &err, FG_OK);
+    }
+    if (count == 0) {
+        if (!g.help)
+            return finish(
+                &cli, &err,
+                FG_FAIL(&err, FG_ERR_USAGE, "say what to do; `facegate --help` lists the commands"));
+        fg_cli_help();
+        return finish(&cli, &err, FG_OK);
+    }
+    const fg_command *command = find(words, count, &used);
+    if (!command)
+        return finish(&cli, &err, unknown(words[0], &err));
+    if (g.help) {
+        fg_cli_help_command(command);
+        return finish(&cli, &err, FG_OK);
+    }
+    cli.args = words + used;
+    cli.arg_count = count - used;
+    cli.log = (fg_log){cli.settings.quiet ? FG_LOG_WARN : FG_LOG_INFO, fg_cli_log_write, &cli};
+    fg_cli_progress_init(&cli);
+    rc = check(command, &cli, &g, &err);
+    if (rc == FG_OK && command->parts)
+        rc = fg_app_open(&cli.app, &cli.settings, command->parts, &cli.log, &err);
+    if (rc == FG_OK)
+        rc = command->run(&cli, &err);
+    return finish(&cli, &err, rc);
+}

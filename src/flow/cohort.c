@@ -1,0 +1,138 @@
+/* The background cohort: people who do not exist, as one contact sheet of aligned chips, embedded by whatever
+ * model is in use. */
+#include "flow/app.h"
+
+#include "classify/npy.h"
+#include "face/models.h"
+#include "media/image.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 8 };
+
+/* The i-th chip of the sheet, warped to the embedder's own template. */
+static fg_code cut(const fg_engine *engine, const fg_model *cohort, const fg_frame *sheet, long i,
+                   fg_frame *chip, fg_error *err)
+{
+    const int size = cohort->input_size;
+    const long column = i % cohort->columns, row = i / cohort->columns;
+    const fg_frame tile = {
+        .rgb = sheet->rgb + (size_t)row * (size_t)size * sheet->stride + (size_t)column * (size_t)size * 3,
+        .width = size,
+        .height = size,
+        .stride = sheet->stride,
+    };
+    fg_point points[FG_LANDMARKS];
+    for (int k = 0; k < FG_LANDMARKS; k++)
+        points[k] = (fg_point){cohort->points[k][0] * (float)size, cohort->points[k][1] * (float)size};
+    return fg_align(engine, &tile, points, chip, err);
+}
+
+static fg_code embed_all(fg_worker *worker, const fg_model *cohort, const fg_frame *sheet,
+                         const fg_progress *progress, float *embeddings, fg_error *err)
+{
+    const fg_engine *engine = worker->app->engine;
+    const size_t size = (size_t)fg_engine_info_view(engine)->embedding_size;
+    fg_code rc = FG_OK;
+    for (long done = 0; done < cohort->count && rc == FG_OK; done += BATCH) {
+        fg_frame chips[BATCH] = {0};
+        int n = cohort->count - done < BATCH ? (int)(cohort->count - done) : BATCH;
+        for (int i = 0; i < n && rc == FG_OK; i++)
+            rc = cut(engine, cohort, sheet, done + i, &chips[i], err);
+        if (rc == FG_OK)
+            rc = fg_embed(worker->session, chips, n, embeddings + (size_t)done * size, err);
+        for (int i = 0; i < n; i++)
+            fg_frame_deinit(&chips[i]);
+        if (rc == FG_OK && !fg_progress_tell(progress, "cohort", done + n, cohort->count))
+            rc = FG_FAIL(err, FG_ERR_CANCELLED, "training cancelled; nothing was changed");
+    }
+    return rc;
+}
+
+static fg_code load_sheet(const fg_model *cohort, fg_frame *sheet, fg_error *err)
+{
+    fg_code rc = fg_model_verify(cohort, err);
+    if (rc == FG_OK)
+        rc = fg_image_load(sheet, cohort->files[0].path, 0, NULL, err);
+    if (rc != FG_OK)
+        return rc;
+    const long rows = (cohort->count + cohort->columns - 1) / cohort->columns;
+    if (sheet->width < cohort->columns * cohort->input_size || sheet->height < rows * cohort->input_size)
+        return FG_FAIL(err, FG_ERR_MODEL,
+                       "%s: smaller than %d chips of %d pixels need; the manifest and the file do not match",
+                       cohort->files[0].path, cohort->count, cohort->input_size);
+    return FG_OK;
+}
+
+/* The cache is named after both models, so that it can never be of another. */
+static fg_code cache_path(const fg_app *app, const fg_model *cohort, char path[FG_MAX_PATH], fg_error *err)
+{
+    char name[96];
+    snprintf(name, sizeof name, "cache/cohort-%.16s-%.16s.npy", cohort->files[0].sha256,
+             fg_engine_info_view(app->engine)->model_hash);
+    return fg_path_join(path, FG_MAX_PATH, app->settings->data, name, err);
+}
+
+static bool load_cached(const char *path, long count, int size, float *embeddings)
+{
+    fg_buf bytes;
+    fg_npy array = {0};
+    fg_buf_init(&bytes, (size_t)count * (size_t)size * sizeof *embeddings + 4096);
+    bool good = fg_file_read(path, &bytes, NULL) == FG_OK &&
+                fg_npy_view(&array, bytes.data, bytes.size, NULL, NULL) == FG_OK &&
+                array.kind == FG_NPY_FLOAT && array.dims == 2 && array.shape[0] == count &&
+                array.shape[1] == size;
+    if (good)
+        fg_npy_floats(&array, embeddings);
+    fg_buf_deinit(&bytes);
+    return good;
+}
+
+fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **embeddings, long *count,
+                       fg_error *err)
+{
+    fg_app *app = worker->app;
+    const int size = fg_engine_info_view(app->engine)->embedding_size;
+    fg_models *models = NULL;
+    const fg_model *cohort = NULL;
+    fg_frame sheet = {0};
+    char path[FG_MAX_PATH], dir[FG_MAX_PATH];
+    *embeddings = NULL;
+    *count = 0;
+
+    fg_code rc = fg_models_load(&models, app->model_path, err);
+    if (rc == FG_OK)
+        rc = fg_models_find(models, "cohort", app->settings->cohort, &cohort, err);
+    if (rc == FG_OK)
+        rc = cache_path(app, cohort, path, err);
+    if (rc != FG_OK)
+        goto done;
+    *embeddings = malloc((size_t)cohort->count * (size_t)size * sizeof **embeddings);
+    if (!*embeddings) {
+        rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+        goto done;
+    }
+    *count = cohort->count;
+    if (load_cached(path, cohort->count, size, *embeddings))
+        goto done;
+    if ((rc = load_sheet(cohort, &sheet, err)) != FG_OK ||
+        (rc = embed_all(worker, cohort, &sheet, progress, *embeddings, err)) != FG_OK)
+        goto done;
+    /* A cache that cannot be written costs time, not the training. */
+    if (fg_path_join(dir, sizeof dir, app->settings->data, "cache", NULL) != FG_OK ||
+        fg_dir_create(dir, NULL) != FG_OK ||
+        fg_floats_save(path, *embeddings, cohort->count, size, NULL) != FG_OK)
+        fg_log_write(app->log, FG_LOG_WARN,
+                     "%s: could not be written; the cohort is embedded again next time", path);
+done:
+    fg_frame_deinit(&sheet);
+    fg_models_free(models);
+    if (rc != FG_OK) {
+        free(*embeddings);
+        *embeddings = NULL;
+        *count = 0;
+    }
+    return rc;
+}

@@ -1,0 +1,194 @@
+/* From files to a member: sample, look (detect, align, judge), embed, keep the chips, drop what is somebody
+ * else, store. Blobs come first, under a prefix that is pending, and the rows last, in one transaction:
+ * killed at any point, the member is enrolled with everything or not at all, and the next start sweeps the
+ * blobs. */
+#include "flow/enroll_parts.h"
+
+#include "base/clock.h"
+#include "media/image.h"
+#include "media/video.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EMBED_BATCH = 8 };
+
+typedef struct batch {
+    fg_frame chips[EMBED_BATCH];
+    long at[EMBED_BATCH]; /* their templates */
+    int count;
+} batch;
+
+static fg_code embed_batch(fg_enrolling *e, batch *b, fg_error *err)
+{
+    float embeddings[EMBED_BATCH * FG_MAX_EMBEDDING];
+    const int size = fg_engine_info_view(e->app->engine)->embedding_size;
+    double start = fg_clock_monotonic_ms();
+    fg_code rc = b->count ? fg_embed(e->worker->session, b->chips, b->count, embeddings, err) : FG_OK;
+    for (int i = 0; i < b->count; i++) {
+        if (rc == FG_OK)
+            memcpy(e->templates[b->at[i]].embedding, embeddings + (size_t)i * (size_t)size,
+                   (size_t)size * sizeof(float));
+        fg_frame_deinit(&b->chips[i]);
+    }
+    b->count = 0;
+    e->report->embed_ms += fg_clock_monotonic_ms() - start;
+    return rc;
+}
+
+static fg_code keep_frame(fg_enrolling *e, int file, const fg_frame *frame, fg_error *err)
+{
+    uint8_t *jpeg = NULL;
+    size_t size = 0;
+    char key[128];
+    snprintf(key, sizeof key, "%sframes/%02d-%06d.jpg", e->prefix, file, frame->index);
+    fg_code rc = fg_image_encode_jpeg(frame, 92, &jpeg, &size, err);
+    if (rc == FG_OK)
+        rc = fg_blob_put(e->app->blob, key, jpeg, size, err);
+    free(jpeg);
+    return rc;
+}
+
+/* One sampled frame or photo: looked at, told to whoever watches, and its face queued for embedding. */
+static fg_code take_frame(fg_enrolling *e, int file, const fg_frame *frame, batch *b, fg_error *err)
+{
+    fg_enroll_file_report *file_report = &e->report->files[file];
+    fg_look look = {0};
+    double start = fg_clock_monotonic_ms();
+    fg_code rc = fg_look_at(e->worker, frame, &look, err);
+    e->report->detect_ms += fg_clock_monotonic_ms() - start;
+    if (rc == FG_OK && e->request->keep_frames)
+        rc = keep_frame(e, file, frame, err);
+    if (rc != FG_OK)
+        goto done;
+    file_report->frames_sampled++;
+    if (look.reason != FG_REASON_NONE)
+        file_report->refused[look.reason]++;
+    if (e->request->seen)
+        e->request->seen(e->request->seen_context, file, frame, &look);
+    if (look.reason != FG_REASON_NONE)
+        goto done;
+    if ((rc = fg_enrolling_add(e, file, frame, &look, err)) != FG_OK)
+        goto done;
+    b->at[b->count] = e->template_count - 1;
+    b->chips[b->count++] = look.chip; /* moved */
+    look.chip = (fg_frame){0};
+    file_report->faces_used++;
+    if (b->count == EMBED_BATCH)
+        rc = embed_batch(e, b, err);
+done:
+    fg_look_deinit(&look);
+    return rc;
+}
+
+static fg_code take_video(fg_enrolling *e, int file, batch *b, fg_error *err)
+{
+    const fg_video_options options = {
+        .every = e->request->every,
+        .rotate = e->request->rotate,
+        .max_side = fg_app_max_side(e->app),
+    };
+    fg_enroll_file_report *file_report = &e->report->files[file];
+    fg_video *video = NULL;
+    fg_frame frame = {0};
+    fg_code rc = fg_video_open(&video, e->request->files[file].path, &options, err);
+    if (rc != FG_OK)
+        return rc;
+    const fg_video_info *info = fg_video_info_view(video);
+    long expected = info->frames > 0 ? (info->frames + options.every - 1) / options.every : 0;
+    file_report->rotation = info->rotation;
+    file_report->width = info->width;
+    file_report->height = info->height;
+    file_report->seconds = info->seconds;
+    for (;;) {
+        double start = fg_clock_monotonic_ms();
+        rc = fg_video_next(video, &frame, err);
+        e->report->decode_ms += fg_clock_monotonic_ms() - start;
+        if (rc != FG_OK || !frame.rgb)
+            break;
+        rc = take_frame(e, file, &frame, b, err);
+        fg_frame_deinit(&frame);
+        if (rc == FG_OK &&
+            !fg_progress_tell(&e->request->progress, "frames", file_report->frames_sampled, expected))
+            rc = FG_FAIL(err, FG_ERR_CANCELLED, "enrolment cancelled; nothing was changed");
+        if (rc != FG_OK)
+            break;
+    }
+    fg_frame_deinit(&frame);
+    fg_video_close(video);
+    return rc;
+}
+
+static fg_code take_photo(fg_enrolling *e, int file, batch *b, fg_error *err)
+{
+    fg_enroll_file_report *file_report = &e->report->files[file];
+    fg_frame frame = {0};
+    double scale = 1, start = fg_clock_monotonic_ms();
+    fg_code rc = fg_image_load(&frame, e->request->files[file].path, fg_app_max_side(e->app), &scale, err);
+    e->report->decode_ms += fg_clock_monotonic_ms() - start;
+    if (rc == FG_OK) {
+        file_report->width = (int)((double)frame.width * scale + 0.5);
+        file_report->height = (int)((double)frame.height * scale + 0.5);
+        rc = take_frame(e, file, &frame, b, err);
+    }
+    fg_frame_deinit(&frame);
+    return rc;
+}
+
+static fg_code take_file(fg_enrolling *e, int file, fg_error *err)
+{
+    batch b = {0};
+    fg_code rc = fg_enrolling_add_source(e, file, err);
+    if (rc != FG_OK)
+        return rc;
+    rc = strcmp(e->sources[file].kind, "photo") == 0 ? take_photo(e, file, &b, err)
+                                                     : take_video(e, file, &b, err);
+    fg_code embedded = embed_batch(e, &b, rc == FG_OK ? err : NULL);
+    if (rc == FG_OK)
+        rc = embedded;
+    e->sources[file].rotation = e->report->files[file].rotation;
+    e->sources[file].frames_sampled = e->report->files[file].frames_sampled;
+    e->sources[file].faces_used = e->report->files[file].faces_used;
+    return rc;
+}
+
+fg_code fg_enroll(fg_worker *worker, const fg_enroll_request *request, fg_enroll_report *report,
+                  fg_error *err)
+{
+    fg_enrolling e = {.worker = worker, .app = worker->app, .request = request, .report = report};
+    double start = fg_clock_monotonic_ms();
+    bool pending = false;
+    *report = (fg_enroll_report){0};
+
+    fg_code rc =
+        fg_enrolling_begin(&e, err); /* names, member or not, prefix: what can fail cheaply fails first */
+    if (rc == FG_OK) {
+        rc = fg_store_pending_add(e.app->store, e.prefix, err);
+        pending = rc == FG_OK;
+    }
+    for (int i = 0; i < request->file_count && rc == FG_OK; i++)
+        rc = take_file(&e, i, err);
+    if (rc == FG_OK)
+        rc = fg_enrolling_drop_odd(&e, err);
+    if (rc == FG_OK)
+        rc = fg_enrolling_check(&e, err);
+    if (rc == FG_OK)
+        rc = fg_enrolling_find_look_alike(&e, err);
+    if (rc == FG_OK)
+        rc = fg_enrolling_commit(&e, err);
+    if (rc == FG_OK)
+        rc = fg_record(e.app, &request->actor, "enroll", request->name, err);
+    else if (pending && fg_blob_delete_prefix(e.app->blob, e.prefix, NULL) == FG_OK &&
+             fg_store_pending_remove(e.app->store, e.prefix, NULL) != FG_OK)
+        fg_log_write(e.app->log, FG_LOG_WARN, "the remains of this enrolment are removed at the next start");
+    report->elapsed_ms = fg_clock_monotonic_ms() - start;
+    fg_enrolling_deinit(&e);
+    return rc;
+}
+
+void fg_enroll_report_deinit(fg_enroll_report *report)
+{
+    free(report->files);
+    *report = (fg_enroll_report){0};
+}

@@ -1,0 +1,298 @@
+#include "flow/enroll_parts.h"
+
+#include "base/clock.h"
+#include "media/image.h"
+#include "media/sniff.h"
+
+#include <math.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A frame whose middling similarity to the others is below this share of the middling one of all is of
+ * somebody else: frames of one person lie close together (0.6 to 0.97 with every embedder tried), two people
+ * far apart (below 0.3). */
+static const float odd_share = 0.5f;
+/* More odd ones than this share: not a passer-by but a video of two people. */
+static const double max_odd_share = 0.34;
+/* Two members whose mean templates are this similar are named to the team lead. */
+static const float look_alike = 0.55f;
+
+static void random_part(char *out, size_t out_size)
+{
+    uint8_t bytes[10];
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2hex(out, out_size, bytes, sizeof bytes);
+}
+
+fg_code fg_enrolling_begin(fg_enrolling *e, fg_error *err)
+{
+    const fg_enroll_request *r = e->request;
+    char part[24];
+    if (r->file_count < 1)
+        return FG_FAIL(err, FG_ERR_USAGE, "name at least one video or photo of %s",
+                       r->name ? r->name : "the member");
+    if (!r->name || !*r->name)
+        return FG_FAIL(err, FG_ERR_USAGE, "give the member's name with --name");
+    if (r->every < 1)
+        return FG_FAIL(err, FG_ERR_USAGE, "--every %d: give a whole number from 1", r->every);
+    if (sodium_init() < 0)
+        return FG_FAIL(err, FG_ERR_INTERNAL, "no source of random numbers");
+    fg_code rc = fg_store_member_by_name(e->app->store, r->name, &e->existing, err);
+    if (rc == FG_OK && !r->add)
+        return FG_FAIL(
+            err, FG_ERR_EXISTS,
+            "%s is enrolled already; use --add to add to what there is, or remove the member first", r->name);
+    if (rc == FG_ERR_NOT_FOUND && r->add)
+        return FG_FAIL(err, FG_ERR_NOT_FOUND, "%s is not enrolled yet; leave --add out", r->name);
+    if (rc != FG_OK && rc != FG_ERR_NOT_FOUND)
+        return rc;
+    if (rc == FG_ERR_NOT_FOUND && (!r->role || !*r->role))
+        return FG_FAIL(err, FG_ERR_USAGE, "give %s a role with --role", r->name);
+    random_part(part, sizeof part);
+    if (rc == FG_OK)
+        snprintf(e->member_prefix, sizeof e->member_prefix, "%s", e->existing.blob_prefix);
+    else
+        snprintf(e->member_prefix, sizeof e->member_prefix, "members/%s/", part);
+    random_part(part, sizeof part);
+    snprintf(e->prefix, sizeof e->prefix, "%.40s%s/", e->member_prefix, part);
+    e->sources = calloc((size_t)r->file_count, sizeof *e->sources);
+    e->report->files = calloc((size_t)r->file_count, sizeof *e->report->files);
+    if (!e->sources || !e->report->files)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    e->report->file_count = r->file_count;
+    return FG_OK;
+}
+
+fg_code fg_enrolling_add_source(fg_enrolling *e, int file, fg_error *err)
+{
+    const fg_enroll_file *f = &e->request->files[file];
+    fg_source *source = &e->sources[file];
+    const char *slash = strrchr(f->path, '/');
+    fg_sniffed sniffed;
+    char key[128];
+    fg_code rc = fg_media_sniff_file(f->path, &sniffed, err);
+    if (rc == FG_OK)
+        rc = fg_file_sha256(f->path, source->sha256, NULL, err);
+    if (rc == FG_OK && e->request->keep_originals) {
+        snprintf(key, sizeof key, "%soriginals/%02d", e->prefix, file);
+        rc = fg_blob_put_file(e->app->blob, key, f->path, false, err);
+    }
+    if (rc != FG_OK)
+        return rc;
+    source->name = strdup(f->name ? f->name : slash ? slash + 1 : f->path);
+    /* What is neither is left to the video reader, which says why not. */
+    source->kind = strdup(sniffed.kind == FG_MEDIA_PHOTO ? "photo" : "video");
+    source->blob_key = e->request->keep_originals ? strdup(key) : NULL;
+    source->every = e->request->every;
+    source->created_ms = fg_clock_unix_ms();
+    if (!source->name || !source->kind || (e->request->keep_originals && !source->blob_key))
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    return FG_OK;
+}
+
+static fg_code grow(fg_enrolling *e, fg_error *err)
+{
+    if (e->template_count == FG_MAX_TEMPLATES_PER_MEMBER)
+        return FG_FAIL(err, FG_ERR_LIMIT,
+                       "more than %d usable faces; sample fewer frames with a larger --every",
+                       FG_MAX_TEMPLATES_PER_MEMBER);
+    if (e->template_count < e->template_capacity)
+        return FG_OK;
+    long capacity = e->template_capacity ? 2 * e->template_capacity : 64;
+    fg_template *more = realloc(e->templates, (size_t)capacity * sizeof *more);
+    if (!more)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    e->templates = more;
+    e->template_capacity = capacity;
+    return FG_OK;
+}
+
+fg_code fg_enrolling_add(fg_enrolling *e, int file, const fg_frame *frame, const fg_look *look, fg_error *err)
+{
+    const fg_engine_info *info = fg_engine_info_view(e->app->engine);
+    uint8_t *png = NULL;
+    size_t png_size = 0;
+    char key[128];
+    fg_code rc = grow(e, err);
+    if (rc != FG_OK)
+        return rc;
+    snprintf(key, sizeof key, "%schips/%02d-%06d.png", e->prefix, file, frame->index);
+    if ((rc = fg_image_encode_png(&look->chip, &png, &png_size, err)) != FG_OK)
+        return rc;
+    rc = fg_blob_put(e->app->blob, key, png, png_size, err);
+    free(png);
+    if (rc != FG_OK)
+        return rc;
+    fg_template *t = &e->templates[e->template_count++];
+    *t = (fg_template){
+        .source_id = file,
+        .frame_index = frame->index,
+        .time_ms = frame->time_ms,
+        .embedding_size = info->embedding_size,
+        .embedding = calloc((size_t)info->embedding_size, sizeof(float)),
+        .chip_key = strdup(key),
+        .score = look->face.score,
+        .sharpness = look->quality.sharpness,
+    };
+    memcpy(t->model_hash, info->model_hash, sizeof t->model_hash);
+    if (!t->embedding || !t->chip_key)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    return FG_OK;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+static float median(float *values, long count)
+{
+    qsort(values, (size_t)count, sizeof *values, ascending);
+    return values[count / 2];
+}
+
+fg_code fg_enrolling_drop_odd(fg_enrolling *e, fg_error *err)
+{
+    const long n = e->template_count;
+    fg_code rc = FG_OK;
+    if (n < 3)
+        return FG_OK;
+    float *row = malloc((size_t)n * sizeof *row);
+    float *middle = malloc(2 * (size_t)n * sizeof *middle);
+    if (!row || !middle) {
+        rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+        goto done;
+    }
+    for (long i = 0; i < n; i++) {
+        for (long j = 0; j < n; j++)
+            row[j] = (float)fg_cosine(e->templates[i].embedding, e->templates[j].embedding,
+                                      e->templates[i].embedding_size);
+        middle[i] = median(row, n);
+    }
+    memcpy(middle + n, middle, (size_t)n * sizeof *middle);
+    const float limit = odd_share * median(middle + n, n);
+    long kept = 0;
+    for (long i = 0; i < n; i++) {
+        fg_template t = e->templates[i];
+        if (middle[i] >= limit) {
+            e->templates[kept++] = t;
+            continue;
+        }
+        e->report->odd++;
+        e->sources[t.source_id].faces_used--;
+        e->report->files[t.source_id].faces_used--;
+        if (rc == FG_OK)
+            rc = fg_blob_delete(e->app->blob, t.chip_key, err);
+        fg_template_deinit(&t);
+    }
+    e->template_count = kept;
+    if (rc == FG_OK && (double)e->report->odd > max_odd_share * (double)n)
+        rc = FG_FAIL(
+            err, FG_ERR_INPUT,
+            "%s shows more than one person (%ld of %ld faces are of somebody else than the rest); give a "
+            "video of one person",
+            e->sources[0].name, e->report->odd, n);
+done:
+    free(row);
+    free(middle);
+    return rc;
+}
+
+fg_code fg_enrolling_check(fg_enrolling *e, fg_error *err)
+{
+    fg_enroll_report *r = e->report;
+    int worst = FG_REASON_NO_FACE;
+    for (int i = 0; i < r->file_count; i++) {
+        r->frames_sampled += r->files[i].frames_sampled;
+        r->faces_used += r->files[i].faces_used;
+        for (int k = 0; k < FG_REASON_COUNT; k++)
+            r->refused[k] += r->files[i].refused[k];
+    }
+    if (e->template_count > 0)
+        return FG_OK;
+    for (int k = 0; k < FG_REASON_COUNT; k++)
+        if (r->refused[k] > r->refused[worst])
+            worst = k;
+    return FG_FAIL(err, FG_ERR_INPUT, "%s: no usable face in %ld frame%s, mostly %s: %s", e->sources[0].name,
+                   r->frames_sampled, r->frames_sampled == 1 ? "" : "s", fg_reason_name((fg_reason)worst),
+                   fg_reason_text((fg_reason)worst));
+}
+
+static void add_to_mean(float *mean, const float *embedding, int size)
+{
+    for (int k = 0; k < size; k++)
+        mean[k] += embedding[k];
+}
+
+static double cosine_of_sums(const float *a, const float *b, int size)
+{
+    double aa = fg_cosine(a, a, size), bb = fg_cosine(b, b, size);
+    return aa > 0 && bb > 0 ? fg_cosine(a, b, size) / sqrt(aa * bb) : 0;
+}
+
+fg_code fg_enrolling_find_look_alike(fg_enrolling *e, fg_error *err)
+{
+    const fg_engine_info *info = fg_engine_info_view(e->app->engine);
+    const int size = info->embedding_size;
+    float mine[FG_MAX_EMBEDDING] = {0}, theirs[FG_MAX_EMBEDDING] = {0};
+    fg_template_set set = {0};
+    int64_t best_id = 0;
+    double best = look_alike;
+    fg_code rc = fg_store_templates(e->app->store, info->model_hash, &set, NULL, err);
+    for (long i = 0; i < e->template_count; i++)
+        add_to_mean(mine, e->templates[i].embedding, size);
+    for (long i = 0; rc == FG_OK && i < set.count; i++) { /* ordered by member */
+        add_to_mean(theirs, set.embeddings + (size_t)i * (size_t)size, size);
+        if (i + 1 < set.count && set.member_ids[i + 1] == set.member_ids[i])
+            continue;
+        double similarity = cosine_of_sums(mine, theirs, size);
+        if (similarity > best && set.member_ids[i] != e->existing.id) {
+            best = similarity;
+            best_id = set.member_ids[i];
+        }
+        memset(theirs, 0, sizeof theirs);
+    }
+    if (rc == FG_OK && best_id) {
+        fg_member member = {0};
+        rc = fg_store_member_by_id(e->app->store, best_id, &member, err);
+        if (rc == FG_OK) {
+            snprintf(e->report->look_alike, sizeof e->report->look_alike, "%s", member.name);
+            e->report->look_alike_similarity = best;
+        }
+        fg_member_deinit(&member);
+    }
+    fg_template_set_deinit(&set);
+    return rc;
+}
+
+fg_code fg_enrolling_commit(fg_enrolling *e, fg_error *err)
+{
+    const fg_enrolment enrolment = {
+        .name = e->request->name,
+        .role = e->request->role,
+        .rights = e->request->rights,
+        .right_count = e->request->right_count,
+        .blob_prefix = e->member_prefix,
+        .pending_prefix = e->prefix,
+        .add = e->request->add,
+        .sources = e->sources,
+        .source_count = e->request->file_count,
+        .templates = e->templates,
+        .template_count = e->template_count,
+    };
+    return fg_store_enroll(e->app->store, &enrolment, &e->report->member_id, err);
+}
+
+void fg_enrolling_deinit(fg_enrolling *e)
+{
+    for (int i = 0; e->sources && i < e->request->file_count; i++)
+        fg_source_deinit(&e->sources[i]);
+    free(e->sources);
+    for (long i = 0; i < e->template_count; i++)
+        fg_template_deinit(&e->templates[i]);
+    free(e->templates);
+    fg_member_deinit(&e->existing);
+}

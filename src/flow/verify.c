@@ -1,0 +1,139 @@
+/* From a photo to a decision: decode, look (detect, align, judge), embed, rank, decide, record. */
+#include "flow/app.h"
+
+#include "base/clock.h"
+#include "media/image.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static fg_code decode(fg_worker *worker, const fg_verify_request *request, fg_frame *frame, double *scale,
+                      fg_error *err)
+{
+    int max_side = fg_app_max_side(worker->app);
+    if (!request->data)
+        return fg_image_load(frame, request->path, max_side, scale, err);
+    return fg_image_decode(frame, request->data, request->size, max_side, scale,
+                           request->name ? request->name : "photo", err);
+}
+
+static fg_code rank(fg_worker *worker, const fg_active *active, fg_verification *v, fg_error *err)
+{
+    float probe[FG_MAX_EMBEDDING];
+    double start = fg_clock_monotonic_ms();
+    fg_code rc = fg_embed(worker->session, &v->chip, 1, probe, err);
+    v->embed_ms = fg_clock_monotonic_ms() - start;
+    if (rc == FG_OK)
+        rc = fg_classifier_rank(active->classifier, probe,
+                                fg_engine_info_view(worker->app->engine)->embedding_size, &v->ranking, err);
+    v->ranked = rc == FG_OK;
+    return rc;
+}
+
+/* A member removed since the training is nobody. */
+static fg_code find_member(fg_app *app, fg_verification *v, fg_error *err)
+{
+    if (v->ranking.best.member_id == 0)
+        return FG_OK;
+    fg_code rc = fg_store_member_by_id(app->store, v->ranking.best.member_id, &v->member, err);
+    if (rc != FG_ERR_NOT_FOUND)
+        return rc;
+    v->ranking.best = (fg_score){0};
+    v->ranking.nobody = 1;
+    return FG_OK;
+}
+
+static fg_code record(fg_app *app, const fg_verify_request *request, const fg_verification *v, fg_error *err)
+{
+    char reasons[256] = "";
+    size_t at = 0;
+    bool known = v->decision.verdict == FG_GRANTED || v->decision.verdict == FG_DENIED;
+    for (int i = 0; i < v->decision.reason_count && at < sizeof reasons; i++)
+        at += (size_t)snprintf(reasons + at, sizeof reasons - at, "%s%s", i ? " " : "",
+                               fg_reason_name(v->decision.reasons[i]));
+    const fg_audit_row row = {
+        .time_ms = fg_clock_unix_ms(),
+        .actor = (char *)request->actor.who,
+        .source = (char *)(request->actor.source ? request->actor.source : ""),
+        .action = (char *)"verify",
+        .subject = known ? v->member.name : (char *)"",
+        .decision = (char *)fg_verdict_name(v->decision.verdict),
+        .reasons = reasons,
+        .probability = v->ranked ? v->ranking.best.probability : 0,
+        .member_id = known ? v->member.id : 0,
+    };
+    fg_code rc = fg_store_audit_add(app->store, &row, err);
+    if (rc == FG_OK && v->decision.verdict == FG_GRANTED)
+        rc = fg_store_member_seen(app->store, v->member.id, row.time_ms, err);
+    return rc;
+}
+
+fg_code fg_verify(fg_worker *worker, const fg_verify_request *request, fg_verification *v, fg_error *err)
+{
+    fg_app *app = worker->app;
+    fg_active *active = NULL;
+    fg_frame frame = {0};
+    fg_look look = {0};
+    double scale = 1, start = fg_clock_monotonic_ms(), decoded, looked;
+    *v = (fg_verification){.threshold = app->settings->threshold};
+
+    fg_code rc = fg_active_acquire(app, &active, err);
+    if (rc != FG_OK)
+        goto done;
+    v->classifier = active->info.version;
+    if ((rc = decode(worker, request, &frame, &scale, err)) != FG_OK)
+        goto done;
+    decoded = fg_clock_monotonic_ms();
+    if ((rc = fg_look_at(worker, &frame, &look, err)) != FG_OK)
+        goto done;
+    looked = fg_clock_monotonic_ms();
+    v->faces = look.faces;
+    v->face = look.face;
+    v->quality = look.quality;
+    v->chip = look.chip; /* moved */
+    look.chip = (fg_frame){0};
+    fg_face_scale(&v->face, scale);
+    v->width = (int)((double)frame.width * scale + 0.5);
+    v->height = (int)((double)frame.height * scale + 0.5);
+    if (look.reason == FG_REASON_NONE) {
+        if ((rc = rank(worker, active, v, err)) != FG_OK || (rc = find_member(app, v, err)) != FG_OK)
+            goto done;
+    }
+
+    const fg_policy policy = {
+        .threshold = app->settings->threshold,
+        .required_right = request->required_right ? request->required_right : app->settings->require,
+    };
+    const fg_evidence evidence = {
+        .faces = look.faces,
+        .quality = look.reason,
+        .ranking = v->ranked ? &v->ranking : NULL,
+        .rights = (const char *const *)v->member.rights,
+        .right_count = v->member.right_count,
+    };
+    fg_decide(&evidence, &policy, &v->decision);
+
+    /* An attempt that cannot be recorded is not answered: no entry without a trace. */
+    if (request->actor.who)
+        rc = record(app, request, v, err);
+    v->decode_ms = decoded - start;
+    v->detect_ms = looked - decoded;
+    v->elapsed_ms = fg_clock_monotonic_ms() - start;
+    v->decide_ms = v->elapsed_ms - v->decode_ms - v->detect_ms - v->embed_ms;
+    if (rc == FG_OK && v->decision.verdict != FG_GRANTED && v->decision.verdict != FG_DENIED)
+        fg_member_deinit(&v->member);
+done:
+    fg_active_release(app, active);
+    fg_look_deinit(&look);
+    fg_frame_deinit(&frame);
+    if (rc != FG_OK)
+        fg_verification_deinit(v);
+    return rc;
+}
+
+void fg_verification_deinit(fg_verification *v)
+{
+    fg_member_deinit(&v->member);
+    fg_frame_deinit(&v->chip);
+    *v = (fg_verification){0};
+}
