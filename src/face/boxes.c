@@ -152,16 +152,3 @@ int fg_boxes_from_cells(const float *prob, const float *reg, int rows, int colum
         }
     return n;
 }
-
-void fg_face_scale(fg_face *face, double factor)
-{
-    const float s = (float)factor;
-    face->x *= s;
-    face->y *= s;
-    face->width *= s;
-    face->height *= s;
-    for (int i = 0; i < FG_LANDMARKS; i++) {
-        face->points[i].x *= s;
-        face->points[i].y *= s;
-    }
-}
