@@ -5,11 +5,18 @@
 #include "media/pixels.h"
 
 #include <libheif/heif.h>
+#include <stdio.h>
 #include <string.h>
 
 static fg_code fail(fg_error *err, struct heif_error e)
 {
-    const char *why = e.message ? e.message : "unknown";
+    /* libheif's texts may have several lines, and bytes of the file. */
+    char why[120] = "no reason given";
+    if (e.message && *e.message)
+        snprintf(why, sizeof why, "%s", e.message);
+    for (char *p = why; *p; p++)
+        if (*p < ' ' || *p > '~')
+            *p = ' ';
     switch (e.code) {
     case heif_error_Memory_allocation_error:
         if (e.subcode == heif_suberror_Security_limit_exceeded)

@@ -6,6 +6,7 @@
 
 #include <spng.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MAX_CHUNK_BYTES (8u << 20)  /* of one colour profile or text, unpacked */
 #define MAX_CACHE_BYTES (16u << 20) /* of all together */
@@ -21,6 +22,19 @@ static fg_code fail(fg_error *err, int code)
                        "a PNG picture with too many or too large chunks; save it again without them");
     return FG_FAIL(err, FG_ERR_INPUT, "a damaged PNG picture (%s); copy or save it again",
                    spng_strerror(code));
+}
+
+static uint32_t big_endian(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* Right after the signature, and before libspng, which has its own words for sizes that overflow its sums. */
+static fg_code check_declared_size(const fg_coded *coded, fg_error *err)
+{
+    if (coded->size < 24 || memcmp(coded->data + 12, "IHDR", 4) != 0)
+        return FG_OK;
+    return fg_image_check_size(big_endian(coded->data + 16), big_endian(coded->data + 20), 1, err);
 }
 
 static void take_row(fg_reducer *reducer, uint8_t *row, int format)
@@ -70,7 +84,10 @@ fg_code fg_png_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
     struct spng_exif exif;
     fg_reducer reducer = {0};
     *frame = (fg_frame){0};
-    spng_ctx *ctx = spng_ctx_new(0);
+    spng_ctx *ctx = NULL;
+    if ((rc = check_declared_size(coded, err)) != FG_OK)
+        goto done;
+    ctx = spng_ctx_new(0);
     if (!ctx) {
         rc = fail(err, SPNG_EMEM);
         goto done;

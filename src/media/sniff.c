@@ -87,11 +87,22 @@ static fg_sniffed sniff_riff(const uint8_t *p)
     return (fg_sniffed){FG_MEDIA_OTHER, FG_FORMAT_FOREIGN, "a RIFF file of an unknown kind"};
 }
 
+/* Printable UTF-8; its last character may be cut. */
 static bool is_text(const uint8_t *p, size_t size)
 {
-    for (size_t i = 0; i < size; i++)
-        if ((p[i] < 32 && p[i] != '\n' && p[i] != '\r' && p[i] != '\t' && p[i] != '\f') || p[i] == 127)
+    int more = 0; /* continuation bytes that are due */
+    for (size_t i = 0; i < size; i++) {
+        const uint8_t c = p[i];
+        if (more) {
+            if ((c & 0xc0) != 0x80)
+                return false;
+            more--;
+        } else if (c >= 0xc2 && c <= 0xf4) {
+            more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+        } else if ((c < 32 && c != '\n' && c != '\r' && c != '\t' && c != '\f') || c >= 127) {
             return false;
+        }
+    }
     return true;
 }
 
