@@ -49,7 +49,7 @@ const fg_command fg_commands[] = {
      0, 0, FG_APP_ENGINE, "min-face images pairs limit", fg_cmd_eval_lfw},
     {"bench", "[NETWORK...]", "speed of each stage, and its share of this machine's arithmetic peak",
      "Networks (.onnx, .xml) given as arguments are measured too.\n",
-     0, -1, FG_APP_ENGINE, "rounds video", fg_cmd_bench},
+     0, -1, FG_APP_ENGINE, "rounds video every cohort min-face max-side", fg_cmd_bench},
     {"keys create", "", "make a key for the HTTP interface; it is shown once",
      "    facegate keys create --scope verify --label \"front door\"\n",
      0, 0, FG_APP_STORE | FG_APP_CREATE, "scope label expires-days", fg_cmd_keys_create},
