@@ -1,0 +1,39 @@
+# The command line as scripts use it: what is printed, where, and the exit status. Sourced by the tests of this folder.
+set -uo pipefail
+facegate=${FACEGATE:?the program to test}
+source_root=${FACEGATE_SOURCE:?the folder with the fixtures}
+work=$(mktemp -d)
+trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+failures=0
+
+# The words that cmocka uses, so that one reader counts both.
+begin() { current=$1; bad=0; printf '[ RUN      ] %s\n' "$1"; }
+end() {
+    if [ $bad = 0 ]; then printf '[       OK ] %s\n' "$current"; else printf '[  FAILED  ] %s\n' "$current"; failures=$((failures + 1)); fi
+}
+skip() { printf '[ RUN      ] %s\n[  SKIPPED ] %s\n%s\n' "$1" "$1" "skipped: $2"; }
+finish() { [ $failures = 0 ]; exit; }
+
+# run STATUS ARG...: runs facegate, leaves out and err, and checks the exit status
+run() {
+    local want=$1 got
+    shift
+    "$facegate" "$@" >out 2>err
+    got=$?
+    if [ $got != "$want" ]; then
+        bad=1
+        printf '  facegate %s\n  exit status %s, expected %s\n' "$*" $got "$want"
+        head -5 out err
+    fi
+}
+# says FILE TEXT: the file has the text; not_says the opposite
+says() { grep -qF -- "$2" "$1" || { bad=1; printf '  %s lacks: %s\n' "$1" "$2"; head -5 "$1"; }; }
+empty() { [ ! -s "$1" ] || { bad=1; printf '  %s should be empty:\n' "$1"; head -5 "$1"; }; }
+one_line() { [ "$(wc -l <"$1")" = 1 ] || { bad=1; printf '  %s should be one line:\n' "$1"; head -5 "$1"; }; }
+# json FILTER WANTED: of the last output
+json() {
+    local got
+    got=$(jq -rs "$1" out 2>&1)
+    [ "$got" = "$2" ] || { bad=1; printf '  %s is %s, expected %s\n' "$1" "$got" "$2"; head -3 out; }
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# The team of the original project: two phone videos, three photos. Skips where the development data is absent.
+. "$(dirname "$0")/lib.sh"
+seed=${FACEGATE_SHARED:-/nowhere}/data/seed
+if [ ! -d "$seed" ]; then
+    skip the_seed_team "no $seed"
+    finish
+fi
+for embedder in vgg16-half retail-0095; do
+    begin "the_seed_team_with_$embedder"
+    flags=(--data "$embedder" --model-path "$FACEGATE_SHARED/models/openvino" --embedder "$embedder" --json)
+    run 0 "${flags[@]}" enroll --name Joaquin --role "data engineer" --right lab "$seed/Joaquin.mp4"
+    json '.[0].faces_used' 70
+    json '.[0].files[0].height > .[0].files[0].width' true
+    run 0 "${flags[@]}" enroll --name Julia --role "data science manager" --right lab --right office "$seed/Iuliia.mp4"
+    json '.[0].faces_used' 36
+    json '.[0].files[0].height > .[0].files[0].width' true
+    run 0 "${flags[@]}" train
+    run 3 "${flags[@]}" verify "$seed/joaquin.png" "$seed/julia.png" "$seed/azucena.png"
+    json 'map(.decision) | join(",")' granted,granted,unknown
+    json 'map(.member // "-") | join(",")' Joaquin,Julia,-
+    json '.[2].probability < 0.5' true
+    run 3 "${flags[@]}" verify --require office "$seed/joaquin.png"
+    json '.[0].decision' denied
+    json '.[0].reasons | join(",")' right_missing
+    end
+done
+finish
