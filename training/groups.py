@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+"""How near the student comes to the teacher, by UTKFace's labels (age, gender, race), on the held-out chips.
+
+    groups.py POOL MODEL.onnx
+
+UTKFace names no identities, so no verification error can be given by group; the cosine to the teacher's target is what
+these labels allow. The labels are the data set's own, and coarse.
+"""
+import argparse
+import collections
+import glob
+import os
+
+import numpy as np
+import torch
+
+from distill_embedder import HELD_OUT
+from measure import embeddings
+
+GENDER, RACE = ('male', 'female'), ('White', 'Black', 'Asian', 'Indian', 'other')
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('pool'), p.add_argument('model')
+    a = p.parse_args()
+    torch.set_num_threads(1)
+    chips, targets, names = [], [], []
+    for f in sorted(glob.glob(a.pool + '/chips*.targets.npy')):
+        base = f[:-len('.targets.npy')]
+        chips.append(np.load(base + '.npy', mmap_mode='r')[::HELD_OUT])
+        targets.append(np.load(f)[::HELD_OUT])
+        names += open(base + '.names').read().splitlines()[::HELD_OUT]
+    cos = (embeddings(a.model, np.concatenate(chips), False) * np.concatenate(targets)).sum(1)
+    groups = collections.defaultdict(list)
+    for name, c in zip(names, cos):
+        groups['all'].append(c)
+        part = os.path.basename(name.split()[0]).split('_')
+        if 'utkface' not in name or len(part) < 4:
+            groups['not UTKFace (no labels)'].append(c)
+            continue
+        age = int(part[0])
+        groups['age ' + ('0-9' if age < 10 else '10-19' if age < 20 else '20-39' if age < 40 else '40-59' if age < 60 else '60+')].append(c)
+        groups[GENDER[int(part[1])]].append(c)
+        groups[RACE[int(part[2])]].append(c)
+    print('| group | faces | mean cosine | 10th percentile |\n|---|---|---|---|')
+    for k in sorted(groups, key=lambda g: (g != 'all', g)):
+        v = np.array(groups[k])
+        print(f'| {k} | {len(v)} | {v.mean():.3f} | {np.percentile(v, 10):.3f} |')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""The teacher: an OpenVINO IR (the opset-1 subset that face-reidentification-retail-0095 uses) run in PyTorch, and the
+targets it gives for a file of chips.
+
+    teacher.py IR-without-suffix chips.npy targets.npy [--part 0/2] [--device cpu|cuda]
+
+The target of a chip is the unit-length mean of the teacher's answers for the chip and for its mirror image, so that the
+student learns in one pass what the teacher gives with two, and need not be asked twice itself.
+"""
+import argparse
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+TYPES = {'f16': np.float16, 'f32': np.float32, 'i64': np.int64}
+
+
+class IR(nn.Module):
+    """Folds constants, and the Add that follows a convolution into its bias."""
+
+    def __init__(self, base, dtype=torch.float32):
+        super().__init__()
+        root = ET.parse(base + '.xml').getroot()
+        blob = open(base + '.bin', 'rb').read()
+        source = {(e.get('to-layer'), int(e.get('to-port'))): e.get('from-layer') for e in root.find('edges')}
+        const, self.steps, alias = {}, [], {}
+        for layer in root.find('layers'):
+            ident, kind = layer.get('id'), layer.get('type')
+            data = layer.find('data').attrib if layer.find('data') is not None else {}
+            ports = [int(p.get('id')) for p in layer.find('input')] if layer.find('input') is not None else []
+            args = [alias.get(source[(ident, p)], source[(ident, p)]) for p in ports]
+            if kind == 'Const':
+                shape = [int(v) for v in data['shape'].split(',')] if data['shape'] else []
+                start = int(data['offset'])
+                a = np.frombuffer(blob[start:start + int(data['size'])], TYPES[data['element_type']]).reshape(shape)
+                const[ident] = torch.from_numpy(a.astype(np.int64 if a.dtype == np.int64 else np.float32))
+            elif kind == 'Convert' and args[0] in const:
+                const[ident] = const[args[0]]
+            elif kind == 'Add' and args[1] in const and self.steps and self.steps[-1]['id'] == args[0] \
+                    and self.steps[-1]['kind'] == 'conv' and self.steps[-1]['bias'] is None:
+                self.steps[-1]['bias'] = const[args[1]].flatten().to(dtype)
+                alias[ident] = args[0]
+            elif kind in ('Convolution', 'GroupConvolution'):
+                w = const[args[1]]
+                groups = 1
+                if kind == 'GroupConvolution':
+                    groups, w = w.shape[0], w.reshape(-1, *w.shape[2:])
+                w = w.to(dtype).contiguous(memory_format=torch.channels_last)
+                self.steps.append(dict(id=ident, kind='conv', args=args[:1], w=w, bias=None, groups=groups,
+                                       stride=[int(v) for v in data['strides'].split(',')],
+                                       pad=[int(v) for v in data['pads_begin'].split(',')]))
+            elif kind == 'PReLU':
+                self.steps.append(dict(id=ident, kind=kind, args=args[:1], w=const[args[1]].flatten().to(dtype)))
+            elif kind == 'AvgPool':
+                self.steps.append(dict(id=ident, kind=kind, args=args))
+            elif kind in ('Parameter', 'Add', 'Multiply', 'Sigmoid', 'Result'):
+                self.steps.append(dict(id=ident, kind=kind, args=args))
+            else:
+                raise ValueError(f'{base}.xml: operation {kind} is not supported')
+        self.const = {k: v.to(dtype) for k, v in const.items() if v.is_floating_point()}
+
+    def to_device(self, device):
+        for s in self.steps:
+            for k in ('w', 'bias'):
+                if s.get(k) is not None:
+                    s[k] = s[k].to(device)
+        self.const = {k: v.to(device) for k, v in self.const.items()}
+        return self
+
+    def forward(self, x):
+        """x: N,3,128,128, BGR 0..255 -> N,256, not normalised"""
+        v = dict(self.const)
+        for s in self.steps:
+            kind, a = s['kind'], [v[i] for i in s['args']]
+            if kind == 'Parameter':
+                r = x
+            elif kind == 'conv':
+                r = F.conv2d(a[0], s['w'], s['bias'], s['stride'], s['pad'], groups=s['groups'])
+            elif kind == 'PReLU':
+                r = F.prelu(a[0], s['w'])
+            elif kind == 'AvgPool':
+                r = a[0].mean((2, 3), keepdim=True)
+            elif kind == 'Add':
+                r = a[0] + a[1]
+            elif kind == 'Multiply':
+                r = a[0] * a[1]
+            elif kind == 'Sigmoid':
+                r = torch.sigmoid(a[0])
+            else:
+                return a[0].flatten(1)
+            v[s['id']] = r
+
+
+def targets(net, chips, device='cpu', dtype=torch.float32):
+    """chips: N,128,128,3 uint8 RGB -> N,256 float32, unit length"""
+    x = torch.from_numpy(np.ascontiguousarray(chips[..., ::-1])).to(device).permute(0, 3, 1, 2).to(dtype)
+    with torch.no_grad():
+        e = F.normalize(net(x).float()) + F.normalize(net(x.flip(3)).float())
+    return F.normalize(e).cpu().numpy()
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument('ir'), p.add_argument('chips'), p.add_argument('out')
+    p.add_argument('--part', default='0/1'), p.add_argument('--device', default='cpu')
+    p.add_argument('--batch', type=int, default=16)
+    a = p.parse_args()
+    torch.set_num_threads(1)
+    dtype = torch.bfloat16 if a.device == 'cpu' else torch.float32
+    net = IR(a.ir, dtype).to_device(a.device)
+    chips = np.load(a.chips, mmap_mode='r')
+    part, parts = map(int, a.part.split('/'))
+    lo, hi = len(chips) * part // parts, len(chips) * (part + 1) // parts
+    out = np.empty((hi - lo, 256), np.float32)
+    for k in range(lo, hi, a.batch):
+        out[k - lo:min(k + a.batch, hi) - lo] = targets(net, chips[k:min(k + a.batch, hi)], a.device, dtype)
+        if k % (a.batch * 64) == 0:
+            print(f'{k - lo}/{hi - lo}', flush=True)
+    np.save(a.out, out)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,68 @@
+"""The student: VGG-16's thirteen 3x3 convolutions in five blocks, each with BatchNorm and ReLU, a global depthwise
+convolution over the last map, and one linear layer to the embedding. `width` scales the channels (0.5: vgg16-half)."""
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+BLOCKS = [64, 64, 'M', 128, 128, 'M', 256, 256, 256, 'M', 512, 512, 512, 'M', 512, 512, 512]
+MEAN, SCALE = 127.5, 1 / 64
+
+
+class VGG16(nn.Module):
+    def __init__(self, width=.5, dim=256, size=112):
+        super().__init__()
+        c, layers = 3, []
+        for v in BLOCKS:
+            if v == 'M':
+                layers.append(nn.MaxPool2d(2))
+                continue
+            o = int(v * width)
+            layers += [nn.Conv2d(c, o, 3, padding=1, bias=False), nn.BatchNorm2d(o), nn.ReLU(inplace=True)]
+            c = o
+        self.size = size
+        self.f = nn.Sequential(*layers)
+        self.gd = nn.Conv2d(c, c, size // 16, groups=c, bias=False)
+        self.b = nn.BatchNorm2d(c)
+        self.fc = nn.Linear(c, dim)
+
+    def forward(self, x):
+        """x: N,3,size,size RGB, (0..255 - MEAN) * SCALE -> N,dim, not normalised"""
+        return self.fc(self.b(self.gd(self.f(x))).flatten(1))
+
+
+def resize_state(state, size):
+    """The state dict for another input size: the global kernel is resampled, its sum kept. PReLU slopes (of the first
+    trial) are left out: this net has ReLU."""
+    out = {}
+    for k, v in state.items():
+        if k == 'gd.weight' and v.shape[-1] != size // 16:
+            n = size // 16
+            out[k] = F.interpolate(v.float(), size=(n, n), mode='bilinear', align_corners=False) * (v.shape[-1] / n) ** 2
+        elif k.startswith('f.') and k.endswith('weight') and v.ndim == 1 and k[:-6] + 'running_mean' not in state:
+            continue
+        else:
+            out[k] = v.clone()
+    return out
+
+
+def load(path, size=None):
+    """A net in eval mode from a checkpoint: the averaged weights where there are any."""
+    state = torch.load(path, map_location='cpu')
+    state = state.get('ema', state)
+    size = size or state['gd.weight'].shape[-1] * 16
+    net = VGG16(state['f.0.weight'].shape[0] / 64, state['fc.weight'].shape[0], size)
+    net.load_state_dict(resize_state(state, size))
+    return net.eval().to(memory_format=torch.channels_last)
+
+
+def recalibrate(net, batches):
+    """BatchNorm statistics measured anew for the weights at hand (after averaging them)."""
+    norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
+    for m in norms:
+        m.reset_running_stats()
+        m.momentum = None
+    net.train()
+    with torch.no_grad():
+        for x in batches:
+            net(x)
+    return net.eval()
