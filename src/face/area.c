@@ -45,17 +45,19 @@ static void sum_row(uint32_t *restrict sums, const uint32_t *restrict above, con
 {
     words4 run = {0, 0, 0, 0}, up;
     memcpy(sums, &run, sizeof run);
-    for (int x = 0; x < width; x++) {
+    for (int x = 0; x < width; x++, rgb += 3) {
         bytes4 pixel = {0, 0, 0, 0};
+        sums += 3;
+        above += 3;
         /* The last pixel must not read the byte after its row. */
         if (x + 1 < width)
-            memcpy(&pixel, rgb + 3 * x, 4);
+            memcpy(&pixel, rgb, 4);
         else
-            memcpy(&pixel, rgb + 3 * x, 3);
+            memcpy(&pixel, rgb, 3);
         run += __builtin_convertvector(pixel, words4);
-        memcpy(&up, above + 3 * (x + 1), sizeof up);
+        memcpy(&up, above, sizeof up);
         up += run;
-        memcpy(sums + 3 * (x + 1), &up, sizeof up);
+        memcpy(sums, &up, sizeof up);
     }
 }
 
@@ -130,11 +132,9 @@ fg_code fg_area_halve(fg_frame *half, const fg_frame *frame, int x0, int y0, int
         const uint8_t *a = frame->rgb + (size_t)(y0 + 2 * y) * frame->stride + 3 * (size_t)x0,
                       *b = a + frame->stride;
         uint8_t *out = half->rgb + (size_t)y * half->stride;
-        for (int x = 0; x < half->width; x++)
-            for (int c = 0; c < 3; c++, out++) {
-                const uint8_t *p = a + 6 * x + c, *q = b + 6 * x + c;
-                *out = (uint8_t)((p[0] + p[3] + q[0] + q[3] + 2) / 4);
-            }
+        for (int x = 0; x < half->width; x++, a += 3, b += 3)
+            for (int c = 0; c < 3; c++, a++, b++)
+                *out++ = (uint8_t)((a[0] + a[3] + b[0] + b[3] + 2) / 4);
     }
     half->index = frame->index;
     half->time_ms = frame->time_ms;

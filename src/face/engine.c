@@ -86,8 +86,9 @@ fg_code fg_engine_open(fg_engine **out, const fg_engine_options *options, fg_err
     fg_models *models = NULL;
     *out = NULL;
     fg_engine *engine = calloc(1, sizeof *engine);
-    fg_code rc = engine ? fg_models_load(&models, options->model_path, err)
-                        : FG_FAIL(err, FG_ERR_MEMORY, "no memory for the models");
+    if (!engine)
+        return FG_FAIL(err, FG_ERR_MEMORY, "no memory for the models");
+    fg_code rc = fg_models_load(&models, options->model_path, err);
     if (rc == FG_OK)
         rc = open_detector(engine, models, options, err);
     if (rc == FG_OK)

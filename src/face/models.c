@@ -183,7 +183,8 @@ static fg_code parse_embedder(const context *c, const json_t *object, fg_model *
     model->input_size = (int)width;
     model->embedding_size = (int)dim;
     if (json_object_get(object, "same_person") &&
-        (rc = get_number(c, json_object_get(object, "same_person"), "same_person", 1, &model->same_person)) != FG_OK)
+        (rc = get_number(c, json_object_get(object, "same_person"), "same_person", 1, &model->same_person)) !=
+            FG_OK)
         return rc;
     return parse_template(c, object, model);
 }

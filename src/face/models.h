@@ -7,8 +7,8 @@
  *                  "dim", "template": [[x, y] x 5]}]}
  *
  * input is needed for an embedder and a detector, dim and template for an embedder; an embedder's input is
- * square. An embedder's "same_person" is the cosine that one in 1,000 pairs of strangers exceeds. A cohort is a
- * contact sheet of aligned chips: "chip" (its side in pixels), "columns", "count" and "template". */
+ * square. An embedder's "same_person" is the cosine that one in 1,000 pairs of strangers exceeds. A cohort is
+ * a contact sheet of aligned chips: "chip" (its side in pixels), "columns", "count" and "template". */
 #ifndef FG_FACE_MODELS_H
 #define FG_FACE_MODELS_H
 

@@ -88,7 +88,7 @@ static void area_sums_may_wrap(void **state)
     (void)state;
     assert_int_equal(fg_frame_init(&f, W, H, NULL), FG_OK);
     for (int y = 0; y < H; y++)
-        memset(f.rgb + (size_t)y * f.stride, 255, 3 * W);
+        memset(f.rgb + (size_t)y * f.stride, 255, 3 * (size_t)W);
     assert_int_equal(fg_area_build(&area, &f, NULL), FG_OK);
     fg_area_resample(&area, 0, 0, W, H, N, N, 0, 1, out);
     for (int i = 0; i < N * N * 3; i++)
