@@ -1,9 +1,9 @@
 /* The HTTP server: the API under /api/v1 and the web app, on libmicrohttpd.
  *
- * One thread a connection (bounded), which parses, checks and streams; photos are decided on `workers` threads
- * that each own an fg_worker, behind a bounded queue; enrolment and training are jobs of one further thread, so
- * that they never hold up a photo. Bodies go to disk as they arrive (DATA/tmp, mode 0600) and are deleted after
- * use; what a killed server left there is swept at the next start.
+ * One thread a connection (bounded), which parses, checks and streams; photos are decided on `workers`
+ * threads that each own an fg_worker, behind a bounded queue; enrolment and training are jobs of one further
+ * thread, so that they never hold up a photo. Bodies go to disk as they arrive (DATA/tmp, mode 0600) and are
+ * deleted after use; what a killed server left there is swept at the next start.
  *
  * Settings used: listen, port, admin_key, tls_cert, tls_key, web, workers, max_upload_mb. */
 #ifndef FG_HTTP_SERVER_H
@@ -25,10 +25,11 @@ fg_code fg_server_open(fg_server **server, fg_app *app, char admin_key[FG_KEY_TE
                        fg_error *err) FG_MUST_CHECK;
 /* "http://127.0.0.1:8080", with the port that was really bound. */
 const char *fg_server_url(const fg_server *server);
-/* A link that signs a browser in as the admin, once, within ten minutes. The token is in the fragment, which a
- * browser does not send: it is in no log and no Referer. Replaces the link made before. */
+/* A link that signs a browser in as the admin, once, within ten minutes. The token is in the fragment, which
+ * a browser does not send: it is in no log and no Referer. Replaces the link made before. */
 fg_code fg_server_sign_in_link(fg_server *server, char link[FG_SERVER_LINK], fg_error *err) FG_MUST_CHECK;
-/* Returns after fg_server_stop; requests under way are finished (at most a few seconds), jobs are cancelled. */
+/* Returns after fg_server_stop; requests under way are finished (at most a few seconds), jobs are cancelled.
+ */
 fg_code fg_server_run(fg_server *server, fg_error *err) FG_MUST_CHECK;
 /* Safe in a signal handler and from any thread; also before fg_server_run. */
 void fg_server_stop(fg_server *server);

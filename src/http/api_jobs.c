@@ -1,0 +1,176 @@
+/* /api/v1/jobs and /api/v1/train */
+#include "http/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { KEEP_ALIVE_MS = 10000, EVENT_BLOCK = 16 << 10, EVENT_BUFFER = 64 << 10 };
+
+fg_code fg_api_jobs_list(fg_request *r, fg_error *err)
+{
+    return fg_reply_json(r, 200, json_pack("{s:o}", "jobs", fg_jobs_list_json(r->server->jobs)), err);
+}
+
+fg_code fg_api_job_get(fg_request *r, fg_error *err)
+{
+    json_t *document;
+    fg_code rc = fg_jobs_json(r->server->jobs, r->params[0], &document, err);
+    return rc == FG_OK ? fg_reply_json(r, 200, document, err) : rc;
+}
+
+fg_code fg_api_job_cancel(fg_request *r, fg_error *err)
+{
+    fg_code rc = fg_jobs_cancel(r->server->jobs, r->params[0], err);
+    return rc == FG_OK ? fg_api_job_get(r, err) : rc;
+}
+
+fg_code fg_api_job_thumb(fg_request *r, fg_error *err)
+{
+    uint8_t *data;
+    size_t size;
+    const char *text = r->params[1];
+    size_t digits = strspn(text, "0123456789");
+    long n = digits && digits < 9 && !text[digits] ? strtol(text, NULL, 10) : -1;
+    fg_code rc = fg_jobs_thumb(r->server->jobs, r->params[0], n, &data, &size, err);
+    return rc == FG_OK ? fg_reply_bytes(r, 200, "image/jpeg", data, size, err) : rc;
+}
+
+/* -- events: text/event-stream, as the HTML standard has it -- */
+
+typedef struct stream {
+    fg_server *server;
+    char id[FG_HTTP_PARAM];
+    long last;
+    fg_buf text; /* not yet sent from `sent` on */
+    size_t sent;
+    bool ended;
+} stream;
+
+static void close_stream(void *context)
+{
+    stream *s = context;
+    atomic_fetch_sub(&s->server->metrics.streams, 1);
+    fg_buf_deinit(&s->text);
+    free(s);
+}
+
+/* On the connection's own thread, which may wait. The comment of an idle stream is what finds out that the
+ * client has gone. */
+static ssize_t read_stream(void *context, uint64_t at, char *out, size_t room)
+{
+    stream *s = context;
+    (void)at;
+    if (s->sent == s->text.size) {
+        fg_buf_clear(&s->text);
+        s->sent = 0;
+        if (s->ended)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        if (fg_jobs_events(s->server->jobs, s->id, &s->last, KEEP_ALIVE_MS, &s->text, &s->ended, NULL) !=
+            FG_OK)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        if (s->text.size == 0 && s->ended)
+            return MHD_CONTENT_READER_END_OF_STREAM;
+        if (s->text.size == 0 && fg_buf_printf(&s->text, NULL, ": still here\n\n") != FG_OK)
+            return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    size_t n = s->text.size - s->sent < room ? s->text.size - s->sent : room;
+    memcpy(out, s->text.data + s->sent, n);
+    s->sent += n;
+    return (ssize_t)n;
+}
+
+fg_code fg_api_job_events(fg_request *r, fg_error *err)
+{
+    json_t *document;
+    int64_t after = 0;
+    fg_code rc = fg_jobs_json(r->server->jobs, r->params[0], &document, err); /* that there is one */
+    json_decref(document);
+    if (rc != FG_OK || (rc = fg_request_query_int(r, "after", 0, 1000000000, &after, err)) != FG_OK)
+        return rc;
+    const char *seen = fg_request_header(r, "Last-Event-ID");
+    if (seen && strspn(seen, "0123456789") == strlen(seen) && strlen(seen) < 10)
+        after = strtol(seen, NULL, 10);
+    if (atomic_fetch_add(&r->server->metrics.streams, 1) >= FG_HTTP_STREAMS) {
+        atomic_fetch_sub(&r->server->metrics.streams, 1);
+        return FG_FAIL(err, FG_ERR_BUSY, "too many event streams are open; poll the job instead");
+    }
+    stream *s = calloc(1, sizeof *s);
+    if (s) {
+        s->server = r->server;
+        memcpy(s->id, r->params[0], sizeof s->id);
+        s->last = (long)after;
+        fg_buf_init(&s->text, EVENT_BUFFER);
+        r->response =
+            MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, EVENT_BLOCK, read_stream, s, close_stream);
+    }
+    if (!r->response) {
+        atomic_fetch_sub(&r->server->metrics.streams, 1);
+        free(s);
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    }
+    r->status = 200;
+    fg_reply_header(r, "Content-Type", "text/event-stream");
+    fg_reply_header(r, "X-Accel-Buffering", "no");
+    return FG_OK;
+}
+
+/* -- training and its versions -- */
+
+fg_code fg_api_train(fg_request *r, fg_error *err)
+{
+    char id[FG_JOB_ID], location[64];
+    json_t *document;
+    fg_job_order order = {.kind = FG_JOB_TRAIN};
+    snprintf(order.who, sizeof order.who, "%s", r->who);
+    snprintf(order.source, sizeof order.source, "%s", r->address);
+    fg_code rc = fg_jobs_add(r->server->jobs, &order, id, err);
+    if (rc == FG_ERR_BUSY) {
+        r->failed_status = 429;
+        r->retry_after_s = 10;
+    }
+    if (rc != FG_OK || (rc = fg_jobs_json(r->server->jobs, id, &document, err)) != FG_OK)
+        return rc;
+    if ((rc = fg_reply_json(r, 202, json_pack("{s:o}", "job", document), err)) == FG_OK) {
+        snprintf(location, sizeof location, "/api/v1/jobs/%s", id);
+        fg_reply_header(r, "Location", location);
+    }
+    return rc;
+}
+
+static fg_code reply_versions(fg_request *r, fg_error *err)
+{
+    fg_version_info *infos = NULL;
+    long count = 0;
+    fg_code rc = fg_store_versions(fg_app_store(r->server->app), &infos, &count, err);
+    if (rc != FG_OK)
+        return rc;
+    json_t *list = json_array();
+    for (long i = 0; i < count; i++)
+        json_array_append_new(list, fg_version_json(&infos[i]));
+    fg_versions_free(infos, count);
+    return fg_reply_json(r, 200, json_pack("{s:o}", "classifiers", list), err);
+}
+
+fg_code fg_api_classifiers(fg_request *r, fg_error *err)
+{
+    return reply_versions(r, err);
+}
+
+fg_code fg_api_classifier_activate(fg_request *r, fg_error *err)
+{
+    fg_store *store = fg_app_store(r->server->app);
+    int64_t version;
+    fg_code rc = fg_request_id_param(r, 0, &version, err);
+    if (rc != FG_OK || (rc = fg_store_version_activate(store, version, err)) != FG_OK)
+        return rc;
+    fg_audit_row row = {.actor = r->who,
+                        .source = r->address,
+                        .action = (char[]){"activate"},
+                        .subject = r->params[0],
+                        .decision = (char[]){""},
+                        .reasons = (char[]){""}};
+    if ((rc = fg_store_audit_add(store, &row, err)) != FG_OK)
+        return rc;
+    return reply_versions(r, err);
+}

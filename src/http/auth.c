@@ -1,0 +1,126 @@
+/* Who sends a request, and may they? */
+#include "http/credentials.h"
+#include "http/http.h"
+
+#include "base/clock.h"
+
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+static const fg_scope all_scopes[] = {FG_SCOPE_VERIFY, FG_SCOPE_ENROLL, FG_SCOPE_AUDIT, FG_SCOPE_ADMIN};
+
+unsigned fg_key_scopes(fg_server *server, const char *key, char id[17])
+{
+    unsigned scopes = 0;
+    int64_t now_ms = fg_clock_unix_ms();
+    for (size_t i = 0; i < sizeof all_scopes / sizeof *all_scopes; i++) {
+        fg_code rc = fg_access_check(fg_app_store(server->app), key, server->settings->admin_key,
+                                     all_scopes[i], now_ms, id, NULL);
+        if (rc == FG_OK)
+            scopes |= (unsigned)all_scopes[i];
+        else if (rc == FG_ERR_UNAUTHORIZED)
+            return 0; /* not a good key at all, so not for another scope either */
+    }
+    return scopes;
+}
+
+/* The scopes that a session still has: those of its key, which may have been revoked since. */
+static unsigned session_scopes(fg_server *server, const fg_session_owner *owner)
+{
+    fg_key key = {0};
+    fg_scope scope;
+    unsigned scopes = owner->scopes;
+    int64_t now_ms = fg_clock_unix_ms();
+    if (!*owner->key_id)
+        return scopes;
+    if (fg_store_key_by_id(fg_app_store(server->app), owner->key_id, &key, NULL) != FG_OK || key.revoked_ms ||
+        (key.expires_ms && key.expires_ms <= now_ms) || fg_scope_parse(&scope, key.scope, NULL) != FG_OK)
+        scopes = 0;
+    fg_key_deinit(&key);
+    return scopes;
+}
+
+/* A page of another site can make a browser send our cookie, but it cannot set this header, nor choose
+ * Origin. Reading is safe without it, since the answer cannot be read across origins. */
+static bool is_same_site(const fg_request *request)
+{
+    const char *origin = fg_request_header(request, "Origin");
+    if (origin && !fg_origin_matches(origin, request->server->tls, fg_request_header(request, "Host")))
+        return false;
+    return request->route->method == FG_GET || fg_request_header(request, "X-Facegate") != NULL;
+}
+
+/* A page of another site whose name was made to point here (DNS rebinding) still sends its own name. */
+static fg_code check_host(const fg_request *request, fg_error *err)
+{
+    char host[256];
+    const char *header = fg_request_header(request, "Host");
+    if (!fg_host_parse(header, host, sizeof host))
+        return FG_FAIL(err, FG_ERR_USAGE, "the Host header is missing or malformed");
+    if (request->server->loopback && !fg_host_is_loopback(host))
+        return FG_FAIL(err, FG_ERR_FORBIDDEN,
+                       "this server answers to localhost only; start it with --listen to be reached by name");
+    return FG_OK;
+}
+
+static fg_code by_key(fg_request *request, const char *key, fg_error *err)
+{
+    fg_server *server = request->server;
+    char id[17] = "";
+    fg_code rc = FG_ERR_FORBIDDEN;
+    for (size_t i = 0; i < sizeof all_scopes / sizeof *all_scopes && rc == FG_ERR_FORBIDDEN; i++) {
+        if (!(request->route->scopes & (unsigned)all_scopes[i]))
+            continue;
+        rc = fg_access_check(fg_app_store(server->app), key, server->settings->admin_key, all_scopes[i],
+                             fg_clock_unix_ms(), id, err);
+        if (rc == FG_OK)
+            request->scopes = (unsigned)all_scopes[i];
+    }
+    if (rc == FG_ERR_UNAUTHORIZED)
+        atomic_fetch_add(&server->metrics.wrong_keys, 1);
+    snprintf(request->who, sizeof request->who, "key:%s", *id ? id : "preset");
+    return rc;
+}
+
+static fg_code by_cookie(fg_request *request, const char *token, fg_error *err)
+{
+    fg_session_owner owner;
+    fg_server *server = request->server;
+    if (fg_sessions_find(server->sessions, token, fg_clock_unix_ms(), &owner))
+        request->scopes = session_scopes(server, &owner);
+    if (request->scopes == 0)
+        return FG_FAIL(err, FG_ERR_UNAUTHORIZED, "the session has ended; sign in again");
+    if (!is_same_site(request))
+        return FG_FAIL(err, FG_ERR_FORBIDDEN, "a request by cookie must come from this site's own pages");
+    request->by_session = true;
+    snprintf(request->session, sizeof request->session, "%s", token);
+    snprintf(request->who, sizeof request->who, "web");
+    return FG_OK;
+}
+
+fg_code fg_request_authorize(fg_request *request, fg_error *err)
+{
+    char key[256], token[FG_TOKEN_TEXT];
+    fg_code rc;
+    const char *authorization = fg_request_header(request, "Authorization");
+    const char *api_key = fg_request_header(request, "x-api-key");
+    if ((rc = check_host(request, err)) != FG_OK)
+        return rc;
+    if (!request->route || request->route->scopes == 0)
+        return FG_OK;
+    if (authorization && fg_bearer_parse(authorization, key, sizeof key))
+        rc = by_key(request, key, err);
+    else if (!authorization && api_key)
+        rc = by_key(request, api_key, err);
+    else if (!authorization && fg_cookie_find(fg_request_header(request, "Cookie"), request->server->cookie,
+                                              token, sizeof token))
+        rc = by_cookie(request, token, err);
+    else
+        rc = FG_FAIL(err, FG_ERR_UNAUTHORIZED,
+                     "give a key, as Authorization: Bearer KEY or as x-api-key: KEY, or sign in");
+    sodium_memzero(key, sizeof key);
+    if (rc == FG_OK && !(request->scopes & (request->route->scopes | FG_SCOPE_ADMIN)))
+        rc = FG_FAIL(err, FG_ERR_FORBIDDEN, "this key's scope does not allow that");
+    return rc;
+}

@@ -1,0 +1,67 @@
+/* Long work in the background: enrolments and trainings, one after the other on one thread of their own, with
+ * progress that can be watched and a stop that is obeyed.
+ *
+ * The table is in memory and bounded; a server that stops cancels what runs, and since an enrolment is one
+ * transaction nothing is left half done. */
+#ifndef FG_HTTP_JOBS_H
+#define FG_HTTP_JOBS_H
+
+#include "flow/flow.h"
+#include "http/metrics.h"
+
+#include <jansson.h>
+
+typedef struct fg_jobs fg_jobs; /* safe to share between threads */
+
+enum {
+    FG_JOB_ID = 17,       /* 16 hex digits and a NUL */
+    FG_JOBS_WAITING = 16, /* beyond it FG_ERR_BUSY */
+    FG_JOBS_KEPT = 64,    /* in the table; the oldest that has ended goes first */
+    FG_JOB_EVENTS = 4096, /* kept of one job, the newest */
+    FG_JOB_THUMBS = 240,  /* kept of one job, the newest */
+    FG_JOB_KEY = 80,      /* an Idempotency-Key with its NUL */
+};
+
+typedef enum fg_job_kind { FG_JOB_ENROLL, FG_JOB_TRAIN } fg_job_kind;
+
+typedef struct fg_job_file {
+    char *path; /* a temporary file that the job owns and unlinks */
+    char *name;
+} fg_job_file;
+
+typedef struct fg_job_order { /* everything owned */
+    fg_job_kind kind;
+    char *name, *role; /* role NULL: as it is (add) */
+    char **rights;
+    int right_count;
+    fg_job_file *files;
+    int file_count;
+    int every, rotate;
+    bool add, keep_frames, keep_originals;
+    char who[32], source[64];         /* the actor */
+    char idempotency_key[FG_JOB_KEY]; /* "" for none */
+} fg_job_order;
+
+void fg_job_order_deinit(fg_job_order *order); /* also unlinks its files */
+
+fg_code fg_jobs_open(fg_jobs **jobs, fg_app *app, fg_metrics *metrics, fg_error *err) FG_MUST_CHECK;
+/* Cancels everything and wakes whoever waits for events; fg_jobs_close does too. */
+void fg_jobs_stop(fg_jobs *jobs);
+void fg_jobs_close(fg_jobs *jobs);
+
+/* Takes what order holds, whatever is returned. An order with the idempotency key of a job of the same actor
+ * gives that job's id and is dropped. */
+fg_code fg_jobs_add(fg_jobs *jobs, fg_job_order *order, char id[FG_JOB_ID], fg_error *err) FG_MUST_CHECK;
+fg_code fg_jobs_cancel(fg_jobs *jobs, const char *id, fg_error *err) FG_MUST_CHECK;
+fg_code fg_jobs_json(fg_jobs *jobs, const char *id, json_t **document, fg_error *err) FG_MUST_CHECK;
+json_t *fg_jobs_list_json(fg_jobs *jobs); /* newest first; NULL when out of memory */
+int fg_jobs_length(fg_jobs *jobs);        /* that wait or run */
+/* A copy of thumbnail n (JPEG), the caller's to free. */
+fg_code fg_jobs_thumb(fg_jobs *jobs, const char *id, long n, uint8_t **data, size_t *size,
+                      fg_error *err) FG_MUST_CHECK;
+/* Appends the events after *last in the form of text/event-stream and moves *last; waits up to wait_ms for
+ * the first. *ended where the job is over and all is told, or the server stops. */
+fg_code fg_jobs_events(fg_jobs *jobs, const char *id, long *last, int wait_ms, fg_buf *out, bool *ended,
+                       fg_error *err) FG_MUST_CHECK;
+
+#endif

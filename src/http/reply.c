@@ -1,0 +1,173 @@
+/* What a request asks with, and what it is answered with. */
+#include "http/http.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+const char *fg_request_header(const fg_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+const char *fg_request_query(const fg_request *request, const char *name)
+{
+    const char *value = NULL;
+    size_t size;
+    if (MHD_lookup_connection_value_n(request->connection, MHD_GET_ARGUMENT_KIND, name, strlen(name), &value,
+                                      &size) != MHD_YES)
+        return NULL;
+    return value ? value : "";
+}
+
+bool fg_request_flag(const fg_request *request, const char *name)
+{
+    const char *value = fg_request_query(request, name);
+    return value && (!*value || strcmp(value, "1") == 0 || strcmp(value, "true") == 0);
+}
+
+fg_code fg_request_query_int(const fg_request *request, const char *name, int64_t min, int64_t max,
+                             int64_t *value, fg_error *err)
+{
+    const char *text = fg_request_query(request, name);
+    if (!text)
+        return FG_OK;
+    size_t digits = strspn(text, "0123456789");
+    int64_t number = digits && digits <= 18 && !text[digits] ? strtoll(text, NULL, 10) : -1;
+    if (number < min || number > max)
+        return FG_FAIL(err, FG_ERR_USAGE, "%s: give a whole number from %lld to %lld", name, (long long)min,
+                       (long long)max);
+    *value = number;
+    return FG_OK;
+}
+
+static fg_code take_response(fg_request *request, unsigned status, const char *type,
+                             struct MHD_Response *response, fg_error *err)
+{
+    if (!response)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    if (request->response)
+        MHD_destroy_response(request->response);
+    request->response = response;
+    request->status = status;
+    if (type)
+        fg_reply_header(request, "Content-Type", type);
+    return FG_OK;
+}
+
+fg_code fg_reply_bytes(fg_request *request, unsigned status, const char *type, void *data, size_t size,
+                       fg_error *err)
+{
+    struct MHD_Response *response = MHD_create_response_from_buffer(size, data, MHD_RESPMEM_MUST_FREE);
+    if (!response)
+        free(data);
+    return take_response(request, status, type, response, err);
+}
+
+fg_code fg_reply_static(fg_request *request, unsigned status, const char *type, const void *data, size_t size,
+                        fg_error *err)
+{
+    /* The library takes a pointer to non-const but only reads what is PERSISTENT. */
+    void *bytes;
+    memcpy(&bytes, &data, sizeof bytes);
+    return take_response(request, status, type,
+                         MHD_create_response_from_buffer(size, bytes, MHD_RESPMEM_PERSISTENT), err);
+}
+
+fg_code fg_reply_empty(fg_request *request, unsigned status, fg_error *err)
+{
+    return fg_reply_static(request, status, NULL, "", 0, err);
+}
+
+static fg_code reply_document(fg_request *request, unsigned status, const char *type, json_t *document,
+                              fg_error *err)
+{
+    char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+    json_decref(document);
+    if (!text)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    return fg_reply_bytes(request, status, type, text, strlen(text), err);
+}
+
+fg_code fg_reply_json(fg_request *request, unsigned status, json_t *document, fg_error *err)
+{
+    return reply_document(request, status, "application/json", document, err);
+}
+
+void fg_reply_header(fg_request *request, const char *name, const char *value)
+{
+    if (request->response)
+        (void)MHD_add_response_header(request->response, name, value);
+}
+
+void fg_reply_problem(fg_request *request, fg_code code, unsigned status, const fg_error *err)
+{
+    static const char fallback[] = "{\"type\":\"about:blank\",\"status\":503,\"code\":\"out_of_memory\"}";
+    static const char type[] = "application/problem+json";
+    if (status == 0)
+        status = fg_code_http_status(code);
+    const char *detail = err->msg;
+    /* What went wrong inside is for the log: it may name paths of this machine. */
+    if (status == 500)
+        detail = "something went wrong in the server; its log says what";
+    json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "type", "about:blank", "title",
+                                MHD_get_reason_phrase_for(status), "status", (int)status, "detail", detail,
+                                "code", fg_code_name(code), "request_id", request->id);
+    if (reply_document(request, status, type, problem, NULL) != FG_OK &&
+        fg_reply_static(request, 503, type, fallback, sizeof fallback - 1, NULL) != FG_OK)
+        return;
+    if (status == 401)
+        fg_reply_header(request, "WWW-Authenticate", "Bearer realm=\"facegate\"");
+    if (status == 405)
+        fg_reply_header(request, "Allow", request->allow);
+    if (status == 429 || status == 503) {
+        char seconds[16];
+        snprintf(seconds, sizeof seconds, "%d", request->retry_after_s ? request->retry_after_s : 1);
+        fg_reply_header(request, "Retry-After", seconds);
+    }
+}
+
+fg_code fg_request_json(const fg_request *request, json_t **object, fg_error *err)
+{
+    json_error_t where;
+    const fg_buf *body = &request->body.memory;
+    *object = json_loadb((const char *)body->data, body->size, JSON_REJECT_DUPLICATES, &where);
+    if (!*object)
+        return FG_FAIL(err, FG_ERR_INPUT, "the JSON is malformed: line %d, column %d: %.100s", where.line,
+                       where.column, where.text);
+    if (!json_is_object(*object)) {
+        json_decref(*object);
+        *object = NULL;
+        return FG_FAIL(err, FG_ERR_INPUT, "the JSON must be an object");
+    }
+    return FG_OK;
+}
+
+bool fg_is_name(const char *text)
+{
+    size_t spaces = 0, n = strlen(text);
+    for (size_t i = 0; i < n; i++) {
+        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
+            return false;
+        spaces += text[i] == ' ';
+    }
+    if (n == 0 || n > FG_MAX_NAME_BYTES || spaces == n)
+        return false;
+    json_t *checked = json_string(text); /* refuses what is not UTF-8 */
+    json_decref(checked);
+    return checked != NULL;
+}
+
+fg_code fg_json_name(const json_t *object, const char *key, const char **text, fg_error *err)
+{
+    const json_t *value = json_object_get(object, key);
+    *text = NULL;
+    if (!value || json_is_null(value))
+        return FG_OK;
+    if (!json_is_string(value) || !fg_is_name(json_string_value(value)))
+        return FG_FAIL(err, FG_ERR_INPUT, "%s: give a text of 1 to %d bytes without control characters", key,
+                       FG_MAX_NAME_BYTES);
+    *text = json_string_value(value);
+    return FG_OK;
+}

@@ -1,0 +1,118 @@
+*compares the two.* /
+#include "http/http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ANY_TEAM (FG_SCOPE_ENROLL | FG_SCOPE_ADMIN)
+#define ANY_AUDIT (FG_SCOPE_AUDIT | FG_SCOPE_ADMIN)
+#define ANY_KEY (FG_SCOPE_VERIFY | FG_SCOPE_ENROLL | FG_SCOPE_AUDIT | FG_SCOPE_ADMIN)
+    enum {
+        SMALL = 64 << 10
+    };
+
+/* clang-format off: a table reads best as a table */
+static const fg_route routes[] = {
+    {FG_GET, "/api/v1/members", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_members_list},
+    {FG_POST, "/api/v1/members", ANY_TEAM, FG_BODY_FORM, 0, fg_api_members_add},
+    {FG_GET, "/api/v1/members/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_get},
+    {FG_PATCH, "/api/v1/members/{}", ANY_TEAM, FG_BODY_JSON, SMALL, fg_api_member_set},
+    {FG_DELETE, "/api/v1/members/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_remove},
+    {FG_GET, "/api/v1/members/{}/sources", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_sources},
+    {FG_POST, "/api/v1/members/{}/sources", ANY_TEAM, FG_BODY_FORM, 0, fg_api_member_enroll},
+    {FG_GET, "/api/v1/members/{}/chips", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_chips},
+    {FG_GET, "/api/v1/members/{}/chips/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_chip},
+    {FG_GET, "/api/v1/members/{}/portrait", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_portrait},
+    {FG_GET, "/api/v1/jobs", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_jobs_list},
+    {FG_GET, "/api/v1/jobs/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_job_get},
+    {FG_DELETE, "/api/v1/jobs/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_job_cancel},
+    {FG_GET, "/api/v1/jobs/{}/events", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_job_events},
+    {FG_GET, "/api/v1/jobs/{}/thumbs/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_job_thumb},
+    {FG_POST, "/api/v1/train", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_train},
+    {FG_GET, "/api/v1/classifiers", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_classifiers},
+    {FG_POST, "/api/v1/classifiers/{}/activate", FG_SCOPE_ADMIN, FG_BODY_NONE, SMALL,
+     fg_api_classifier_activate},
+    {FG_POST, "/api/v1/verify", FG_SCOPE_VERIFY, FG_BODY_PHOTO, FG_MAX_PHOTO_BYTES, fg_api_verify},
+    {FG_GET, "/api/v1/audit", ANY_AUDIT, FG_BODY_NONE, SMALL, fg_api_audit},
+    {FG_GET, "/api/v1/keys", FG_SCOPE_ADMIN, FG_BODY_NONE, SMALL, fg_api_keys_list},
+    {FG_POST, "/api/v1/keys", FG_SCOPE_ADMIN, FG_BODY_JSON, SMALL, fg_api_key_create},
+    {FG_DELETE, "/api/v1/keys/{}", FG_SCOPE_ADMIN, FG_BODY_NONE, SMALL, fg_api_key_revoke},
+    {FG_GET, "/api/v1/session", ANY_KEY, FG_BODY_NONE, SMALL, fg_api_session},
+    {FG_GET, "/api/v1/about", ANY_KEY, FG_BODY_NONE, SMALL, fg_api_about},
+    {FG_POST, "/signin", 0, FG_BODY_JSON, 4096, fg_api_sign_in},
+    {FG_POST, "/signout", 0, FG_BODY_NONE, SMALL, fg_api_sign_out},
+    {FG_GET, "/healthz", 0, FG_BODY_NONE, SMALL, fg_api_healthz},
+    {FG_GET, "/readyz", 0, FG_BODY_NONE, SMALL, fg_api_readyz},
+    {FG_GET, "/metrics", ANY_AUDIT, FG_BODY_NONE, SMALL, fg_api_metrics},
+};
+/* clang-format on */
+
+static const struct {
+    const char *name;
+    fg_method method;
+} methods[] = {
+    {"GET", FG_GET}, {"HEAD", FG_GET}, {"POST", FG_POST}, {"PATCH", FG_PATCH}, {"DELETE", FG_DELETE}};
+
+static bool is_param_char(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '_';
+}
+
+static bool matches(const char *pattern, const char *path, char params[FG_HTTP_PARAMS][FG_HTTP_PARAM])
+{
+    int count = 0;
+    while (*pattern) {
+        if (*pattern != '{') {
+            if (*pattern++ != *path++)
+                return false;
+            continue;
+        }
+        size_t n = 0;
+        while (is_param_char(path[n]))
+            n++;
+        if (n == 0 || n >= FG_HTTP_PARAM || count == FG_HTTP_PARAMS)
+            return false;
+        memcpy(params[count], path, n);
+        params[count++][n] = 0;
+        path += n;
+        pattern += 2;
+    }
+    return *path == 0;
+}
+
+const fg_route *fg_route_find(const char *method, const char *path,
+                              char params[FG_HTTP_PARAMS][FG_HTTP_PARAM], char *allow, size_t allow_size)
+{
+    fg_method wanted = 0;
+    unsigned allowed = 0;
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (strcmp(method, methods[i].name) == 0)
+            wanted = methods[i].method;
+    *allow = 0;
+    for (size_t i = 0; i < sizeof routes / sizeof *routes; i++) {
+        if (!matches(routes[i].pattern, path, params))
+            continue;
+        if (routes[i].method == wanted)
+            return &routes[i];
+        allowed |= routes[i].method;
+    }
+    for (size_t i = 0; allowed && i < sizeof methods / sizeof *methods; i++)
+        if (methods[i].method & allowed) {
+            size_t n = strlen(allow);
+            snprintf(allow + n, allow_size - n, "%s%s", n ? ", " : "", methods[i].name);
+        }
+    return NULL;
+}
+
+fg_code fg_request_id_param(const fg_request *request, int n, int64_t *id, fg_error *err)
+{
+    const char *text = request->params[n];
+    size_t digits = strspn(text, "0123456789");
+    *id = 0;
+    if (digits == 0 || digits > 18 || text[digits] || (*id = strtoll(text, NULL, 10)) < 1) {
+        *id = 0;
+        return FG_FAIL(err, FG_ERR_NOT_FOUND, "%s: there is nothing of this number", text);
+    }
+    return FG_OK;
+}

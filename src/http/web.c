@@ -1,0 +1,116 @@
+/* The web app's files: from the program itself, or, while somebody works on them, from a folder. The
+ * addresses are those of the built-in table either way, so that no path from outside ever reaches the file
+ * system. */
+#include "http/http.h"
+
+#include "base/embedded.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const fg_embedded fg_web_files[];
+
+enum { MAX_FILES = 64, MAX_FILE_BYTES = 1 << 20 };
+
+struct fg_web {
+    char *folder;             /* NULL: built in */
+    char tags[MAX_FILES][40]; /* ETags, by index in fg_web_files */
+};
+
+/* The pages of the app are one document, which looks at its own address. */
+static const char *const pages[] = {"/",         "/team",     "/train", "/test",
+                                    "/activity", "/settings", "/about", "/signin"};
+
+static const struct {
+    const char *suffix, *type;
+} types[] = {
+    {".html", "text/html; charset=utf-8"},         {".css", "text/css; charset=utf-8"},
+    {".js", "text/javascript; charset=utf-8"},     {".svg", "image/svg+xml"},
+    {".webmanifest", "application/manifest+json"}, {".png", "image/png"},
+};
+
+fg_code fg_web_open(fg_web **web, const char *folder, fg_error *err)
+{
+    char hex[FG_SHA256_HEX];
+    *web = calloc(1, sizeof **web);
+    if (!*web)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    for (int i = 0; fg_web_files[i].name && i < MAX_FILES; i++) {
+        fg_sha256_hex(fg_web_files[i].data, fg_web_files[i].size, hex);
+        snprintf((*web)->tags[i], sizeof(*web)->tags[i], "\"%.32s\"", hex);
+    }
+    if (folder && !((*web)->folder = strdup(folder))) {
+        fg_web_close(*web);
+        *web = NULL;
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    }
+    return FG_OK;
+}
+
+void fg_web_close(fg_web *web)
+{
+    if (web)
+        free(web->folder);
+    free(web);
+}
+
+static int find(const char *path)
+{
+    const char *name = path + 1;
+    for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
+        if (strcmp(path, pages[i]) == 0)
+            name = "index.html";
+    for (int i = 0; fg_web_files[i].name && i < MAX_FILES; i++)
+        if (strcmp(fg_web_files[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+bool fg_web_has(const fg_web *web, const char *path)
+{
+    return web && *path == '/' && find(path) >= 0;
+}
+
+static const char *type_of(const char *name)
+{
+    size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        size_t m = strlen(types[i].suffix);
+        if (n > m && strcmp(name + n - m, types[i].suffix) == 0)
+            return types[i].type;
+    }
+    return "application/octet-stream";
+}
+
+static fg_code reply_from_folder(fg_request *r, const char *name, fg_error *err)
+{
+    char path[FG_MAX_PATH];
+    fg_buf file;
+    fg_buf_init(&file, MAX_FILE_BYTES);
+    fg_code rc = fg_path_join(path, sizeof path, r->server->web->folder, name, err);
+    if (rc == FG_OK && (rc = fg_file_read(path, &file, err)) == FG_OK) {
+        uint8_t *data = file.data; /* the reply frees it */
+        file.data = NULL;
+        rc = fg_reply_bytes(r, 200, type_of(name), data, file.size, err);
+    }
+    fg_buf_deinit(&file);
+    return rc;
+}
+
+fg_code fg_web_reply(fg_request *r, fg_error *err)
+{
+    const fg_web *web = r->server->web;
+    const fg_embedded *file = &fg_web_files[find(r->url)];
+    const char *tag = web->tags[file - fg_web_files];
+    const char *known = fg_request_header(r, "If-None-Match");
+    fg_code rc;
+    if (web->folder)
+        return reply_from_folder(r, file->name, err);
+    rc = known && strstr(known, tag)
+             ? fg_reply_empty(r, 304, err)
+             : fg_reply_static(r, 200, type_of(file->name), file->data, file->size, err);
+    fg_reply_header(r, "ETag", tag);
+    fg_reply_header(r, "Cache-Control", "no-cache");
+    return rc;
+}
