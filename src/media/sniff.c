@@ -57,6 +57,9 @@ static fg_sniffed sniff_ftyp(const uint8_t *p, size_t size)
     static const char picture[][5] = {"mif1", "msf1", "mif2"};
     static const char sound[][5] = {"M4A ", "M4B ", "M4P "};
     bool generic = false;
+    const size_t box = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+    if (size > box && box >= 12)
+        size = box;
     for (size_t at = 8; at + 4 <= size; at += at == 8 ? 8 : 4) {
         for (size_t i = 0; i < sizeof heic / sizeof heic[0]; i++)
             if ((at == 8 || generic) && memcmp(p + at, heic[i], 4) == 0)
@@ -124,6 +127,8 @@ fg_sniffed fg_media_sniff(const void *data, size_t size)
     }
     if (size >= 6 && p[0] == 'B' && p[1] == 'M' && !is_text(p, size))
         return (fg_sniffed){FG_MEDIA_OTHER, FG_FORMAT_FOREIGN, "a BMP picture"};
+    if (size > 188 && p[0] == 0x47 && p[188] == 0x47) /* packets of 188 bytes (ISO/IEC 13818-1) */
+        return (fg_sniffed){FG_MEDIA_OTHER, FG_FORMAT_FOREIGN, "an MPEG transport stream"};
     if (is_text(p, size))
         return (fg_sniffed){FG_MEDIA_OTHER, FG_FORMAT_FOREIGN, "a text file"};
     return (fg_sniffed){FG_MEDIA_OTHER, FG_FORMAT_UNKNOWN, "a file of an unknown kind"};

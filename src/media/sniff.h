@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FG_SNIFF_BYTES 64 /* enough for every signature; fewer are fine for a shorter file */
+#define FG_SNIFF_BYTES 256 /* enough for every signature; fewer are fine for a shorter file */
 
 typedef enum fg_media_kind {
     FG_MEDIA_OTHER, /* nothing that is taken */
