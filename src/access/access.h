@@ -2,7 +2,7 @@
  *
  * A key reads "fg_<id>_<secret>": 16 hex digits that may be shown, and 43 characters of base64url, 256 random
  * bits, shown once. Only the SHA-256 of the whole is stored; comparison takes the same time whatever is wrong
- * (libsodium's sodium_memcmp). */
+ * (libsodium's sodium_memcmp). Whoever tries keys is slowed down by limiter.h, not here. */
 #ifndef FG_ACCESS_ACCESS_H
 #define FG_ACCESS_ACCESS_H
 
@@ -23,9 +23,14 @@ const char *fg_scope_name(fg_scope scope);
 /* A new key; text is the only copy of the secret, to be shown once and wiped. expires_ms 0: never. */
 fg_code fg_access_key_create(fg_store *store, fg_scope scope, const char *label, int64_t expires_ms,
                              char text[FG_KEY_TEXT], fg_error *err) FG_MUST_CHECK;
-/* The key given must be alive and have `needed` (admin has all): else FG_ERR_UNAUTHORIZED or
- * FG_ERR_FORBIDDEN. id (may be NULL, 17 bytes) gets its public part. preset (may be NULL) is a further admin
- * key, given from outside, that is not in the store. */
+/* Whether text has the form of a key; id gets its public part. Pure: for foreign bytes. */
+bool fg_access_key_parse(const char *text, char id[17]);
+
+/* The key given must be alive and have `needed` (admin has all): else FG_ERR_UNAUTHORIZED, with one message
+ * for a key that never was and one that is wrong, revoked or expired, or FG_ERR_FORBIDDEN. id (may be NULL,
+ * 17 bytes) gets its public part, "preset" for the preset; "" on failure, save for FG_ERR_FORBIDDEN. preset
+ * (may be NULL or "") is a further admin key of any form, given from outside, that is not in the store. Notes
+ * the time of use, to the minute, where the store can be written to. text NULL or "": no key. */
 fg_code fg_access_check(fg_store *store, const char *text, const char *preset, fg_scope needed,
                         int64_t now_ms, char *id, fg_error *err) FG_MUST_CHECK;
 

@@ -1,0 +1,345 @@
+#include "blob/dir.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHUNK_BYTES = 1 << 16, ATTEMPTS = 8, TEMPORARY = 24 };
+
+static fg_blob_dir *dir_of(fg_blob *blob)
+{
+    return (fg_blob_dir *)blob; /* base comes first */
+}
+
+fg_code fg_blob_dir_fail(const fg_blob_dir *dir, const char *what, const char *key, fg_error *err)
+{
+    const int errnum = errno;
+    char path[FG_MAX_PATH + FG_MAX_KEY_BYTES];
+    snprintf(path, sizeof path, "%s/%s", dir->path, key);
+    if (errnum == ELOOP || errnum == ENOTDIR)
+        return FG_FAIL(err, FG_ERR_INPUT, "%s: %s: something else than a blob is in its place; remove it",
+                       path, what);
+    return fg_fail_errno(err, errnum, __func__, what, path);
+}
+
+int fg_blob_dir_enter(int fd, const char *name)
+{
+    return openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
+/* Some file systems cannot sync a folder; the change has happened either way. */
+static void sync_folder(int fd)
+{
+    (void)fsync(fd);
+}
+
+fg_code fg_blob_dir_parent(const fg_blob_dir *dir, const char *key, bool create, int *fd, const char **leaf,
+                           fg_error *err)
+{
+    char part[FG_MAX_KEY_BYTES + 1];
+    const char *at = key;
+    *leaf = key;
+    *fd = fcntl(dir->fd, F_DUPFD_CLOEXEC, 0);
+    if (*fd < 0)
+        return fg_blob_dir_fail(dir, "cannot open", "", err);
+    for (const char *slash; (slash = strchr(at, '/')); at = slash + 1) {
+        memcpy(part, at, (size_t)(slash - at));
+        part[slash - at] = 0;
+        int next = fg_blob_dir_enter(*fd, part);
+        for (int i = 0; next < 0 && errno == ENOENT && create && i < ATTEMPTS; i++) {
+            if (mkdirat(*fd, part, 0700) == 0)
+                sync_folder(*fd);
+            else if (errno != EEXIST)
+                break;
+            next = fg_blob_dir_enter(*fd, part);
+        }
+        const int errnum = errno;
+        close(*fd);
+        *fd = next;
+        errno = errnum;
+        if (next < 0)
+            return errnum == ENOENT && !create ? FG_OK : fg_blob_dir_fail(dir, "cannot open", key, err);
+    }
+    *leaf = at;
+    return FG_OK;
+}
+
+static int write_all(int fd, const void *data, size_t size)
+{
+    const char *at = data;
+    while (size) {
+        ssize_t n = write(fd, at, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -1;
+        at += n;
+        size -= (size_t)n;
+    }
+    return 0;
+}
+
+static int overwrite(int fd, uint64_t size)
+{
+    static const char zeros[CHUNK_BYTES];
+    for (; size; size -= size < sizeof zeros ? size : sizeof zeros)
+        if (write_all(fd, zeros, size < sizeof zeros ? (size_t)size : sizeof zeros) != 0)
+            return -1;
+    return fsync(fd);
+}
+
+int fg_blob_dir_wipe(int fd, const char *name)
+{
+    struct stat st;
+    int file = openat(fd, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file >= 0) {
+        /* A second name of the file is somebody else's copy. What cannot be overwritten is still unlinked. */
+        if (fstat(file, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1)
+            (void)overwrite(file, (uint64_t)st.st_size);
+        close(file);
+    }
+    return unlinkat(fd, name, 0);
+}
+
+/* -- puts -- */
+
+/* What a put writes before it has its name: '~' is in no key, so a leftover is never taken for a blob. */
+static int create_temporary(int fd, char name[TEMPORARY])
+{
+    uint8_t bytes[10];
+    name[0] = '~';
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2hex(name + 1, TEMPORARY - 1, bytes, sizeof bytes);
+    return openat(fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+static int rename_synced(int from_fd, const char *from, int fd, const char *leaf)
+{
+    if (renameat(from_fd, from, fd, leaf) != 0)
+        return -1;
+    sync_folder(fd);
+    return 0;
+}
+
+/* Writes size bytes of data, or (data NULL) all that source holds, as leaf. -1 and errno. */
+static int write_blob(int fd, const char *leaf, const void *data, size_t size, int source)
+{
+    char name[TEMPORARY], *chunk = NULL;
+    int rc = -1;
+    int file = create_temporary(fd, name);
+    if (file < 0)
+        return -1;
+    if (data || size == 0) {
+        if (data && write_all(file, data, size) != 0)
+            goto done;
+    }
+    if (source >= 0) {
+        if (!(chunk = malloc(CHUNK_BYTES)))
+            goto done;
+        for (;;) {
+            ssize_t n = read(source, chunk, CHUNK_BYTES);
+            if (n < 0 && errno == EINTR)
+                continue;
+            if (n < 0 || (n > 0 && write_all(file, chunk, (size_t)n) != 0))
+                goto done;
+            if (n == 0)
+                break;
+        }
+    }
+    if (fsync(file) == 0 && rename_synced(fd, name, fd, leaf) == 0)
+        rc = 0;
+done:;
+    const int errnum = errno;
+    free(chunk);
+    close(file);
+    if (rc != 0)
+        unlinkat(fd, name, 0);
+    errno = errnum;
+    return rc;
+}
+
+static fg_code dir_put(fg_blob *blob, const char *key, const void *data, size_t size, fg_error *err)
+{
+    const fg_blob_dir *dir = dir_of(blob);
+    for (int i = 0;; i++) {
+        const char *leaf = NULL;
+        int fd = -1;
+        fg_code rc = fg_blob_dir_parent(dir, key, true, &fd, &leaf, err);
+        if (rc != FG_OK)
+            return rc;
+        int result = write_blob(fd, leaf, data, size, -1);
+        const int errnum = errno;
+        close(fd);
+        errno = errnum;
+        /* A folder that another thread has just emptied and removed: make it again. */
+        if (result != 0 && errnum == ENOENT && i < ATTEMPTS)
+            continue;
+        return result == 0 ? FG_OK : fg_blob_dir_fail(dir, "cannot write", key, err);
+    }
+}
+
+static fg_code open_source(const char *path, int *fd, bool *movable, fg_error *err)
+{
+    struct stat link, st;
+    *fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (*fd < 0)
+        return FG_FAIL_ERRNO(err, "cannot open", path);
+    if (fstat(*fd, &st) != 0 || lstat(path, &link) != 0)
+        return FG_FAIL_ERRNO(err, "cannot read", path);
+    if (S_ISDIR(st.st_mode))
+        return fg_fail_errno(err, EISDIR, __func__, "cannot read", path);
+    if (!S_ISREG(st.st_mode))
+        return FG_FAIL(err, FG_ERR_INPUT, "%s: not a plain file", path);
+    /* Moving a link would move its name only, and a file of two names would stay open to change. */
+    *movable =
+        S_ISREG(link.st_mode) && link.st_ino == st.st_ino && link.st_dev == st.st_dev && st.st_nlink == 1;
+    return FG_OK;
+}
+
+static fg_code dir_put_file(fg_blob *blob, const char *key, const char *path, bool take, fg_error *err)
+{
+    const fg_blob_dir *dir = dir_of(blob);
+    const char *leaf = NULL;
+    int source = -1, fd = -1;
+    bool movable = false;
+    fg_code rc = open_source(path, &source, &movable, err);
+    if (rc == FG_OK)
+        rc = fg_blob_dir_parent(dir, key, true, &fd, &leaf, err);
+    if (rc != FG_OK)
+        goto done;
+    if (take && movable && fchmod(source, 0600) == 0 && fsync(source) == 0 &&
+        rename_synced(AT_FDCWD, path, fd, leaf) == 0)
+        goto done;
+    if (write_blob(fd, leaf, NULL, 0, source) != 0)
+        rc = fg_blob_dir_fail(dir, "cannot write", key, err);
+    else if (take && fg_blob_dir_wipe(AT_FDCWD, path) != 0)
+        rc = FG_FAIL_ERRNO(err, "cannot remove", path);
+done:
+    if (source >= 0)
+        close(source);
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
+/* -- the rest of the table -- */
+
+static fg_code no_blob(const fg_blob_dir *dir, const char *key, fg_error *err)
+{
+    return FG_FAIL(err, FG_ERR_NOT_FOUND, "%s/%s: there is no such blob", dir->path, key);
+}
+
+static fg_code read_blob(const fg_blob_dir *dir, int file, const char *key, fg_buf *out, fg_error *err)
+{
+    struct stat st;
+    char *chunk = NULL;
+    fg_code rc = FG_OK;
+    if (fstat(file, &st) != 0)
+        return fg_blob_dir_fail(dir, "cannot read", key, err);
+    if (!S_ISREG(st.st_mode))
+        return FG_FAIL(err, FG_ERR_INPUT, "%s/%s: not a plain file; remove it", dir->path, key);
+    if (out->size > out->max_size || (uint64_t)st.st_size > out->max_size - out->size)
+        return FG_FAIL(err, FG_ERR_LIMIT, "%s/%s: larger than %zu bytes", dir->path, key, out->max_size);
+    if (!(chunk = malloc(CHUNK_BYTES)))
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    while (rc == FG_OK) {
+        ssize_t n = read(file, chunk, CHUNK_BYTES);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            rc = fg_blob_dir_fail(dir, "cannot read", key, err);
+        if (n <= 0)
+            break;
+        rc = fg_buf_append(out, chunk, (size_t)n, err);
+    }
+    free(chunk);
+    return rc;
+}
+
+static fg_code dir_get(fg_blob *blob, const char *key, fg_buf *out, fg_error *err)
+{
+    const fg_blob_dir *dir = dir_of(blob);
+    const char *leaf = NULL;
+    int fd = -1;
+    fg_code rc = fg_blob_dir_parent(dir, key, false, &fd, &leaf, err);
+    if (rc != FG_OK)
+        return rc;
+    if (fd < 0)
+        return no_blob(dir, key, err);
+    int file = openat(fd, leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (file >= 0) {
+        rc = read_blob(dir, file, key, out, err);
+        close(file);
+    } else {
+        rc = errno == ENOENT ? no_blob(dir, key, err) : fg_blob_dir_fail(dir, "cannot read", key, err);
+    }
+    close(fd);
+    return rc;
+}
+
+static fg_code dir_remove(fg_blob *blob, const char *key, fg_error *err)
+{
+    const fg_blob_dir *dir = dir_of(blob);
+    const char *leaf = NULL;
+    int fd = -1;
+    fg_code rc = fg_blob_dir_parent(dir, key, false, &fd, &leaf, err);
+    if (rc != FG_OK || fd < 0)
+        return rc;
+    if (fg_blob_dir_wipe(fd, leaf) == 0)
+        sync_folder(fd);
+    else if (errno != ENOENT)
+        rc = fg_blob_dir_fail(dir, "cannot remove", key, err);
+    close(fd);
+    return rc;
+}
+
+static void dir_close(fg_blob *blob)
+{
+    fg_blob_dir *dir = dir_of(blob);
+    if (dir->fd >= 0)
+        close(dir->fd);
+    free(dir->path);
+    free(dir);
+}
+
+static const fg_blob_backend dir_backend = {
+    .close = dir_close,
+    .put = dir_put,
+    .put_file = dir_put_file,
+    .get = dir_get,
+    .remove = dir_remove,
+    .remove_prefix = fg_blob_dir_remove_prefix,
+    .list = fg_blob_dir_list,
+};
+
+fg_code fg_blob_dir_open(fg_blob **blob, const char *path, fg_error *err)
+{
+    *blob = NULL;
+    if (sodium_init() < 0)
+        return FG_FAIL(err, FG_ERR_INTERNAL, "no source of random numbers");
+    fg_code rc = fg_dir_create(path, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_blob_dir *dir = calloc(1, sizeof *dir);
+    if (!dir)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    dir->base.backend = &dir_backend;
+    dir->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir->path = strdup(path);
+    if (dir->fd < 0)
+        rc = FG_FAIL_ERRNO(err, "cannot open the folder", path);
+    else if (!dir->path)
+        rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    if (rc == FG_OK)
+        *blob = &dir->base;
+    else
+        dir_close(&dir->base);
+    return rc;
+}

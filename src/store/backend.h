@@ -1,0 +1,64 @@
+/* What a back end of the store provides. store.c checks arguments before it calls these, and clears outputs;
+ * a contract is the one of the function of the same name in store.h. */
+#ifndef FG_STORE_BACKEND_H
+#define FG_STORE_BACKEND_H
+
+#include "store/store.h"
+
+typedef struct fg_store_backend {
+    void (*close)(fg_store *store);
+    fg_code (*check)(fg_store *store, fg_error *err);
+
+    fg_code (*members)(fg_store *store, fg_member **members, long *count, fg_error *err);
+    fg_code (*member_by_id)(fg_store *store, int64_t id, fg_member *member, fg_error *err);
+    fg_code (*member_by_name)(fg_store *store, const char *name, fg_member *member, fg_error *err);
+    fg_code (*member_set)(fg_store *store, int64_t id, const fg_member_change *change, fg_error *err);
+    fg_code (*member_remove)(fg_store *store, int64_t id, fg_error *err);
+    fg_code (*member_seen)(fg_store *store, int64_t id, int64_t when_ms, fg_error *err);
+
+    fg_code (*enroll)(fg_store *store, const fg_enrolment *enrolment, int64_t *member_id, fg_error *err);
+    fg_code (*sources)(fg_store *store, int64_t member_id, fg_source **sources, long *count, fg_error *err);
+    fg_code (*pending_add)(fg_store *store, const char *blob_prefix, fg_error *err);
+    fg_code (*pending_remove)(fg_store *store, const char *blob_prefix, fg_error *err);
+    fg_code (*pending_abandoned)(fg_store *store, char ***prefixes, long *count, fg_error *err);
+
+    fg_code (*templates)(fg_store *store, const char *model_hash, fg_template_set *set, long *stale,
+                         fg_error *err);
+    fg_code (*template_chips)(fg_store *store, int64_t member_id, fg_template **templates, long *count,
+                              fg_error *err);
+    fg_code (*templates_reembed)(fg_store *store, const char *model_hash, int embedding_size,
+                                 const int64_t *ids, const float *embeddings, long count, fg_error *err);
+
+    fg_code (*version_add)(fg_store *store, const fg_version_info *info, const void *data, size_t size,
+                           bool activate, int64_t *version, fg_error *err);
+    fg_code (*versions)(fg_store *store, fg_version_info **infos, long *count, fg_error *err);
+    fg_code (*version_activate)(fg_store *store, int64_t version, fg_error *err);
+    fg_code (*version_load)(fg_store *store, int64_t version, fg_version_info *info, fg_buf *data,
+                            fg_error *err);
+    fg_code (*version_active)(fg_store *store, int64_t *version, fg_error *err);
+
+    fg_code (*key_add)(fg_store *store, const fg_key *key, fg_error *err);
+    fg_code (*key_by_id)(fg_store *store, const char *id, fg_key *key, fg_error *err);
+    fg_code (*keys)(fg_store *store, fg_key **keys, long *count, fg_error *err);
+    fg_code (*key_revoke)(fg_store *store, const char *id, int64_t when_ms, fg_error *err);
+    fg_code (*key_used)(fg_store *store, const char *id, int64_t when_ms, fg_error *err);
+
+    fg_code (*audit_add)(fg_store *store, const fg_audit_row *row, fg_error *err);
+    fg_code (*audit)(fg_store *store, int64_t before_id, int limit, fg_audit_row **rows, long *count,
+                     fg_error *err);
+} fg_store_backend;
+
+/* The first member of each back end's own structure. */
+struct fg_store {
+    const fg_store_backend *backend;
+};
+
+/* Names, roles and rights after store.c: trimmed copies, the rights sorted and unique. */
+typedef struct fg_store_names {
+    char name[FG_MAX_NAME_BYTES + 1], role[FG_MAX_NAME_BYTES + 1];
+    char right_texts[FG_MAX_RIGHTS][FG_MAX_NAME_BYTES + 1];
+    const char *rights[FG_MAX_RIGHTS];
+    int right_count;
+} fg_store_names;
+
+#endif

@@ -1,0 +1,81 @@
+/* Freeing results; the same for every back end. */
+#include "store/store.h"
+
+#include <stdlib.h>
+
+#define DEFINE_FREE(name, type, deinit)                                                                      \
+    void name(type *items, long count)                                                                       \
+    {                                                                                                        \
+        for (long i = 0; items && i < count; i++)                                                            \
+            deinit(&items[i]);                                                                               \
+        free(items);                                                                                         \
+    }
+
+void fg_member_deinit(fg_member *member)
+{
+    free(member->name);
+    free(member->role);
+    for (int i = 0; i < member->right_count; i++)
+        free(member->rights[i]);
+    free(member->rights);
+    free(member->blob_prefix);
+    *member = (fg_member){0};
+}
+
+void fg_source_deinit(fg_source *source)
+{
+    free(source->name);
+    free(source->kind);
+    free(source->blob_key);
+    *source = (fg_source){0};
+}
+
+void fg_template_deinit(fg_template *tmpl)
+{
+    free(tmpl->embedding);
+    free(tmpl->chip_key);
+    *tmpl = (fg_template){0};
+}
+
+void fg_template_set_deinit(fg_template_set *set)
+{
+    free(set->embeddings);
+    free(set->ids);
+    free(set->member_ids);
+    free(set->source_ids);
+    free(set->times_ms);
+    *set = (fg_template_set){0};
+}
+
+void fg_version_info_deinit(fg_version_info *info)
+{
+    free(info->settings_json);
+    free(info->report_json);
+    free(info->member_ids);
+    *info = (fg_version_info){0};
+}
+
+void fg_key_deinit(fg_key *key)
+{
+    free(key->label);
+    free(key->scope);
+    *key = (fg_key){0};
+}
+
+void fg_audit_row_deinit(fg_audit_row *row)
+{
+    free(row->actor);
+    free(row->source);
+    free(row->action);
+    free(row->subject);
+    free(row->decision);
+    free(row->reasons);
+    *row = (fg_audit_row){0};
+}
+
+DEFINE_FREE(fg_members_free, fg_member, fg_member_deinit)
+DEFINE_FREE(fg_sources_free, fg_source, fg_source_deinit)
+DEFINE_FREE(fg_templates_free, fg_template, fg_template_deinit)
+DEFINE_FREE(fg_versions_free, fg_version_info, fg_version_info_deinit)
+DEFINE_FREE(fg_keys_free, fg_key, fg_key_deinit)
+DEFINE_FREE(fg_audit_free, fg_audit_row, fg_audit_row_deinit)

@@ -1,0 +1,195 @@
+/* Keys and audit. */
+#include "store/sql.h"
+#include "store/sqlite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY_COLUMNS                                                                                          \
+    "SELECT id, label, scope, created_ms, expires_ms, revoked_ms, used_ms, hash FROM access_key "
+
+fg_code fg_sqlite_key_add(fg_store *store, const fg_key *key, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(
+        &q, s,
+        "INSERT INTO access_key (id, label, scope, created_ms, expires_ms, revoked_ms, used_ms, hash) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+    fg_sql_text(&q, key->id);
+    fg_sql_clean(&q, key->label);
+    fg_sql_text(&q, key->scope);
+    fg_sql_int(&q, key->created_ms);
+    fg_sql_int(&q, key->expires_ms);
+    fg_sql_int(&q, key->revoked_ms);
+    fg_sql_int(&q, key->used_ms);
+    fg_sql_blob(&q, key->hash, sizeof key->hash);
+    rc = fg_sql_run(&q, err);
+    if (rc != FG_OK && fg_sql_is_duplicate(&q))
+        rc = FG_FAIL(err, FG_ERR_EXISTS, "there is a key %s already", key->id);
+    return fg_sql_end(s, rc, err);
+}
+
+static fg_code read_key(const fg_sql *q, void *row, fg_error *err)
+{
+    fg_key *key = row;
+    fg_code rc;
+    fg_sql_column_copy(q, 0, key->id, sizeof key->id);
+    if ((rc = fg_sql_column_text(q, 1, &key->label, err)) != FG_OK ||
+        (rc = fg_sql_column_text(q, 2, &key->scope, err)) != FG_OK)
+        return rc;
+    key->created_ms = fg_sql_column_int(q, 3);
+    key->expires_ms = fg_sql_column_int(q, 4);
+    key->revoked_ms = fg_sql_column_int(q, 5);
+    key->used_ms = fg_sql_column_int(q, 6);
+    const void *hash = sqlite3_column_blob(q->stmt, 7);
+    if (!hash || (size_t)sqlite3_column_bytes(q->stmt, 7) != sizeof key->hash)
+        return FG_FAIL(err, FG_ERR_INPUT, "%s: damaged (a key has no hash); restore a backup",
+                       q->store->path);
+    memcpy(key->hash, hash, sizeof key->hash);
+    return FG_OK;
+}
+
+static fg_code no_key(const char *id, fg_error *err)
+{
+    return FG_FAIL(err, FG_ERR_NOT_FOUND, "there is no key %.40s; see `facegate keys list`", id);
+}
+
+fg_code fg_sqlite_key_by_id(fg_store *store, const char *id, fg_key *key, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(&q, s, KEY_COLUMNS "WHERE id = ?");
+    fg_sql_text(&q, id);
+    if ((rc = fg_sql_step(&q, err)) == FG_OK)
+        rc = q.row ? read_key(&q, key, err) : no_key(id, err);
+    fg_sql_done(&q);
+    rc = fg_sql_end(s, rc, err);
+    if (rc != FG_OK)
+        fg_key_deinit(key);
+    return rc;
+}
+
+fg_code fg_sqlite_keys(fg_store *store, fg_key **keys, long *count, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    long n = 0;
+    void *items = NULL;
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(&q, s, KEY_COLUMNS "ORDER BY created_ms, id");
+    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **keys, read_key, &items, &n, err), err);
+    if (rc != FG_OK) {
+        fg_keys_free(items, n);
+        return rc;
+    }
+    *keys = items;
+    *count = n;
+    return FG_OK;
+}
+
+/* sql sets one time of one key. */
+static fg_code set_key_time(fg_store *store, fg_sql_mode mode, const char *sql, const char *id,
+                            int64_t when_ms, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, mode, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(&q, s, sql);
+    fg_sql_int(&q, when_ms);
+    fg_sql_text(&q, id);
+    rc = fg_sql_run(&q, err);
+    if (rc == FG_OK && sqlite3_changes64(s->db) == 0)
+        rc = no_key(id, err);
+    return fg_sql_end(s, rc, err);
+}
+
+fg_code fg_sqlite_key_revoke(fg_store *store, const char *id, int64_t when_ms, fg_error *err)
+{
+    return set_key_time(store, FG_SQL_WRITE,
+                        "UPDATE access_key SET revoked_ms = iif(revoked_ms = 0, ?, revoked_ms) WHERE id = ?",
+                        id, when_ms, err);
+}
+
+fg_code fg_sqlite_key_used(fg_store *store, const char *id, int64_t when_ms, fg_error *err)
+{
+    return set_key_time(store, FG_SQL_WRITE_LAZY,
+                        "UPDATE access_key SET used_ms = max(used_ms, ?) WHERE id = ?", id, when_ms, err);
+}
+
+fg_code fg_sqlite_audit_add(fg_store *store, const fg_audit_row *row, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE_LAZY, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(
+        &q, s,
+        "INSERT INTO audit (time_ms, actor, source, action, subject, decision, reasons, probability, "
+        "member_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+        "coalesce(nullif(?9, 0), (SELECT id FROM member WHERE name = ?5)))");
+    fg_sql_int(&q, row->time_ms);
+    fg_sql_clean(&q, row->actor);
+    fg_sql_clean(&q, row->source);
+    fg_sql_clean(&q, row->action);
+    fg_sql_clean(&q, row->subject);
+    fg_sql_clean(&q, row->decision);
+    fg_sql_clean(&q, row->reasons);
+    fg_sql_real(&q, row->probability);
+    fg_sql_int(&q, row->member_id);
+    return fg_sql_end(s, fg_sql_run(&q, err), err);
+}
+
+static fg_code read_audit(const fg_sql *q, void *out, fg_error *err)
+{
+    fg_audit_row *row = out;
+    char **const texts[] = {&row->actor,   &row->source,   &row->action,
+                            &row->subject, &row->decision, &row->reasons};
+    row->id = fg_sql_column_int(q, 0);
+    row->time_ms = fg_sql_column_int(q, 1);
+    for (int i = 0; i < 6; i++) {
+        fg_code rc = fg_sql_column_text(q, 2 + i, texts[i], err);
+        if (rc != FG_OK)
+            return rc;
+    }
+    row->probability = fg_sql_column_real(q, 8);
+    row->member_id = fg_sql_column_int(q, 9);
+    return FG_OK;
+}
+
+fg_code fg_sqlite_audit(fg_store *store, int64_t before_id, int limit, fg_audit_row **rows, long *count,
+                        fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    long n = 0;
+    void *items = NULL;
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(
+        &q, s,
+        "SELECT id, time_ms, actor, source, action, subject, decision, reasons, probability, member_id "
+        "FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?");
+    fg_sql_int(&q, before_id > 0 ? before_id : INT64_MAX);
+    fg_sql_int(&q, limit);
+    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **rows, read_audit, &items, &n, err), err);
+    if (rc != FG_OK) {
+        fg_audit_free(items, n);
+        return rc;
+    }
+    *rows = items;
+    *count = n;
+    return FG_OK;
+}
