@@ -2,7 +2,8 @@
  *
  * The format is taken from the bytes, never from the name. EXIF orientation (TIFF tag 0x0112) is applied, but
  * not to HEIC, where libheif has already turned the picture (its irot and imir boxes).
- * Alpha is blended over white; 16 bits become 8. */
+ * Alpha is ignored, as the usual Python readers do: a face cut out round keeps its surroundings where the
+ * file has them. 16 bits become 8. */
 #ifndef FG_MEDIA_IMAGE_H
 #define FG_MEDIA_IMAGE_H
 

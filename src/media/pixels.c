@@ -142,11 +142,9 @@ void fg_reducer_row(fg_reducer *reducer, const uint8_t *rgb)
 
 void fg_reducer_row_rgba(fg_reducer *reducer, uint8_t *rgba)
 {
-    for (int x = 0; x < reducer->width; x++) {
-        uint32_t alpha = rgba[4 * x + 3];
+    for (int x = 0; x < reducer->width; x++)
         for (int c = 0; c < 3; c++)
-            rgba[3 * x + c] = (uint8_t)((rgba[4 * x + c] * alpha + 255 * (255 - alpha) + 127) / 255);
-    }
+            rgba[3 * x + c] = rgba[4 * x + c];
     fg_reducer_row(reducer, rgba);
 }
 

@@ -314,6 +314,8 @@ static void the_cascade_equals_facenet_pytorch(void **state)
                     best = n;
             float width = number(box, 2) - number(box, 0);
             least = fmin(least, (double)overlap(&faces[best], box));
+            if (overlap(&faces[best], box) < .97f)
+                print_error("%s: face %d: IoU %.4f\n", name, (int)k, (double)overlap(&faces[best], box));
             score = fmax(score,
                          fabs((double)faces[best].score - json_number_value(json_object_get(want, "score"))));
             for (size_t p = 0; p < FG_LANDMARKS; p++) {
