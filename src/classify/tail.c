@@ -1,0 +1,66 @@
+#include "classify/tail.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static int ascending(const void *a, const void *b)
+{
+    float x = *(const float *)a, y = *(const float *)b;
+    return (x > y) - (x < y);
+}
+
+void fg_tail_fit(fg_tail *tail, float *scores, long count)
+{
+    const double share = 0.02;
+    const double normal_excess =
+        0.37; /* of a standard normal variable above its 98th percentile, in its deviations */
+    const double prior_samples = 20;
+    double mean, sd, excess = 0;
+
+    qsort(scores, (size_t)count, sizeof *scores, ascending);
+    long above = (long)ceil(share * (double)count);
+    above = above < 1 ? 1 : above;
+    fg_mean_sd(scores, count, &mean, &sd);
+    tail->sorted = scores;
+    tail->count = count;
+    tail->start = count > above ? (double)scores[count - above - 1] : (double)scores[0];
+    tail->share = (double)above / (double)count;
+    for (long i = count - above; i < count; i++)
+        excess += (double)scores[i] - tail->start;
+    tail->scale = (excess + prior_samples * normal_excess * sd) / ((double)above + prior_samples);
+    if (!(tail->scale > 1e-9))
+        tail->scale = 1e-9;
+}
+
+double fg_tail_quantile(const fg_tail *tail, double share)
+{
+    if (share < tail->share)
+        return tail->start + tail->scale * log(tail->share / share);
+    long rank = (long)floor((1 - share) * (double)tail->count);
+    rank = rank < 0 ? 0 : rank >= tail->count ? tail->count - 1 : rank;
+    return (double)tail->sorted[rank];
+}
+
+void fg_wilson(long hits, long trials, double *low, double *high)
+{
+    const double z = 1.959963984540054;
+    *low = 0;
+    *high = 1;
+    if (trials < 1)
+        return;
+    double n = (double)trials, p = (double)hits / n, d = 1 + z * z / n;
+    double middle = (p + z * z / (2 * n)) / d, half = z / d * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    *low = hits == 0 ? 0 : middle - half;
+    *high = hits == trials ? 1 : middle + half;
+}
+
+void fg_mean_sd(const float *values, long count, double *mean, double *sd)
+{
+    double sum = 0, squares = 0;
+    for (long i = 0; i < count; i++)
+        sum += (double)values[i];
+    *mean = count ? sum / (double)count : 0;
+    for (long i = 0; i < count; i++)
+        squares += ((double)values[i] - *mean) * ((double)values[i] - *mean);
+    *sd = count > 1 ? sqrt(squares / (double)(count - 1)) : 0;
+}

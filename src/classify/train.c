@@ -1,0 +1,604 @@
+/* Training, in the order of fg_classifier_train at the end: prepare, one SVM a member and fold, what
+ * strangers score, the border that they pass once in 1 / far times, what genuine templates score, warnings.
+ * docs/certainty.md gives the reasons. */
+#include "classify/gallery.h"
+#include "classify/model.h"
+#include "classify/svm.h"
+#include "classify/tail.h"
+#include "classify/vector.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    MIN_COHORT = 50,
+    MAX_COHORT = 2048, /* rows used, spread evenly over what is given */
+    BATCH = 128,       /* members whose SVMs share one kernel matrix */
+    BATCH_ROWS = 1024, /* of their templates in it */
+    MIN_ROWS = 8,      /* of one member's, if there are so many */
+    MAX_ROWS = 64,
+    MAX_RBF_MEMBERS = 1000,
+    FEW_TEMPLATES = 3,
+    UNIFORM_MIN = 5, /* templates, before uniformity means anything */
+};
+static const double look_alike_sd = 4.0; /* deviations of the cohort's cosines: 1 stranger in 30,000 */
+static const double same_face_sd = 6.5;
+/* Cosines of unrelated faces spread over at least this many times what directions drawn at random do, 1 /
+ * sqrt(size): an embedder uses fewer directions than it has. A cohort too unlike the team can seem to spread
+ * less. */
+static const double least_spread = 1.5;
+static const double team_prior = 10;        /* members whose word counts as much as the cohort's */
+static const double uniform_cosine = 0.985; /* between a member's segments */
+
+/* One template of a member in the kernel matrix. */
+typedef struct rep {
+    int member, segment;
+    long row;      /* of the gallery */
+    float machine; /* held-out decision value of its own member; NaN where it was never held out */
+    float cosine;  /* held-out */
+} rep;
+
+typedef struct training {
+    fg_ready ready;
+    const fg_cohort *cohort;
+    int size, members, strangers;
+    fg_train_options options;
+    float *pool; /* strangers x size, then reps x size */
+    rep *reps;
+    int *rep_first; /* members + 1 */
+    int rep_count;
+    float *machine;  /* members x strangers: held-out decision values; then evidence */
+    float *impostor; /* held-out decision values of other members' reps; with their pairs */
+    rep *impostors;  /* .member: whose SVM; .row: the rep */
+    long impostor_count, impostor_room;
+    fg_classifier *classifier;
+} training;
+
+/* -- preparation
+ * ------------------------------------------------------------------------------------------------ */
+
+static fg_code check_options(training *t, const fg_train_options *options, fg_error *err)
+{
+    t->options = *options;
+    if (t->options.c == 0)
+        t->options.c = 1;
+    if (t->options.gamma == 0)
+        t->options.gamma = 1.0 / t->size;
+    if (t->options.far == 0)
+        t->options.far = 0.001;
+    if (!(t->options.c > 0) || !isfinite(t->options.c) || !(t->options.gamma > 0) ||
+        !isfinite(t->options.gamma))
+        return FG_FAIL(err, FG_ERR_USAGE, "C and gamma must be positive numbers");
+    if (!(t->options.far > 0 && t->options.far < 1))
+        return FG_FAIL(err, FG_ERR_USAGE,
+                       "the rate of accepted strangers must lie between 0 and 1, such as 0.001");
+    if (t->options.kernel == FG_KERNEL_RBF && t->members > MAX_RBF_MEMBERS)
+        return FG_FAIL(err, FG_ERR_LIMIT,
+                       "the rbf kernel takes at most %d members: train with --kernel linear",
+                       MAX_RBF_MEMBERS);
+    return FG_OK;
+}
+
+static fg_code choose_reps(training *t, fg_error *err)
+{
+    const fg_ready *ready = &t->ready;
+    int in_batch = t->members < BATCH ? t->members : BATCH, most = BATCH_ROWS / in_batch, n = 0;
+    most = most < MIN_ROWS ? MIN_ROWS : most > MAX_ROWS ? MAX_ROWS : most;
+
+    t->rep_first = calloc((size_t)t->members + 1, sizeof *t->rep_first);
+    t->reps = calloc((size_t)t->members * (size_t)most, sizeof *t->reps);
+    if (!t->rep_first || !t->reps)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a team of %d", t->members);
+    for (int m = 0; m < t->members; m++) {
+        const fg_ready_member *member = &ready->members[m];
+        int take = member->count < most ? member->count : most;
+        t->rep_first[m] = n;
+        for (int k = 0; k < take; k++) {
+            long at = member->first + (long)k * member->count / take;
+            t->reps[n++] = (rep){.member = m,
+                                 .segment = ready->segment[at],
+                                 .row = ready->templates[at],
+                                 .machine = NAN,
+                                 .cosine = NAN};
+        }
+    }
+    t->rep_first[t->members] = t->rep_count = n;
+    float *pool = realloc(t->pool, ((size_t)t->strangers + (size_t)n) * (size_t)t->size * sizeof *pool);
+    if (!pool)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a team of %d", t->members);
+    t->pool = pool;
+    for (int k = 0; k < n; k++)
+        memcpy(pool + ((size_t)t->strangers + (size_t)k) * (size_t)t->size,
+               ready->gallery->embeddings + t->reps[k].row * t->size, (size_t)t->size * sizeof *pool);
+    return FG_OK;
+}
+
+/* Any collection of pictures has a look of its own, its mean embedding: how they were taken, cut and stored.
+ * Left in, it is the first thing that a machine learns to tell strangers by, and then strangers before the
+ * team's own camera are not strange any more. (Measured: ten times as many of them passed.) What is wanted of
+ * a cohort is how faces differ. */
+static void centre(float *rows, int count, int size)
+{
+    double mean[FG_MAX_EMBEDDING] = {0};
+    for (int i = 0; i < count; i++)
+        for (int k = 0; k < size; k++)
+            mean[k] += (double)rows[(size_t)i * (size_t)size + (size_t)k] / count;
+    for (int i = 0; i < count; i++) {
+        float *row = rows + (size_t)i * (size_t)size;
+        for (int k = 0; k < size; k++)
+            row[k] = (float)((double)row[k] - mean[k]);
+        fg_unit(row, size);
+    }
+}
+
+static fg_code prepare(training *t, const fg_gallery *gallery, const fg_cohort *cohort,
+                       const fg_train_options *options, fg_error *err)
+{
+    fg_code rc;
+    t->cohort = cohort;
+    t->size = gallery->embedding_size;
+    t->members = gallery->members;
+    if (gallery->members < 1 || gallery->count < 1)
+        return FG_FAIL(err, FG_ERR_STATE, "nobody is enrolled: enrol a member first");
+    if (!cohort || cohort->count < MIN_COHORT)
+        return FG_FAIL(err, FG_ERR_STATE,
+                       "a cohort of %d faces at least is needed to know strangers by, this one has %ld",
+                       MIN_COHORT, cohort ? cohort->count : 0);
+    if (cohort->embedding_size != gallery->embedding_size)
+        return FG_FAIL(err, FG_ERR_INPUT,
+                       "the cohort has %d numbers a face and the templates %d: they are of two models",
+                       cohort->embedding_size, gallery->embedding_size);
+    if (t->size < 2 || t->size > FG_MAX_EMBEDDING)
+        return FG_FAIL(err, FG_ERR_INPUT, "templates of %d numbers are not taken", t->size);
+    if ((rc = check_options(t, options, err)))
+        return rc;
+    t->strangers = cohort->count < MAX_COHORT ? (int)cohort->count : MAX_COHORT;
+    t->pool = calloc((size_t)t->strangers * (size_t)t->size, sizeof *t->pool);
+    t->machine = calloc((size_t)t->members * (size_t)t->strangers, sizeof *t->machine);
+    if (!t->pool || !t->machine)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a cohort of %d", t->strangers);
+    for (int i = 0; i < t->strangers; i++)
+        memcpy(t->pool + (size_t)i * (size_t)t->size,
+               cohort->embeddings + (long)i * cohort->count / t->strangers * t->size,
+               (size_t)t->size * sizeof *t->pool);
+    if ((rc = fg_check_units(t->pool, t->strangers, t->size, "cohort face", err)))
+        return rc;
+    centre(t->pool, t->strangers, t->size);
+    if ((rc = fg_ready_init(&t->ready, gallery, t->pool, t->strangers, err)))
+        return rc;
+    if ((rc = choose_reps(t, err)))
+        return rc;
+    bool rbf = t->options.kernel == FG_KERNEL_RBF;
+    t->classifier =
+        fg_classifier_new(t->members, t->size, t->options.kernel, rbf ? t->strangers + t->rep_count : 0);
+    if (!t->classifier)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a team of %d", t->members);
+    t->classifier->gamma = t->options.gamma;
+    memcpy(t->classifier->centroids, t->ready.centroids,
+           (size_t)t->members * (size_t)t->size * sizeof(float));
+    if (rbf)
+        memcpy(t->classifier->support, t->pool,
+               (size_t)t->classifier->supports * (size_t)t->size * sizeof(float));
+    return FG_OK;
+}
+
+/* -- machines
+ * --------------------------------------------------------------------------------------------------- */
+
+/* Scratch of one batch: its kernel matrix holds the strangers and then the batch's reps. */
+typedef struct batch {
+    int first, last; /* members first .. last - 1 */
+    int rows;
+    fg_gram *gram;
+    int *subset;
+    unsigned char *positive;
+    double *alpha;
+} batch;
+
+static double decide(const batch *b, int count, double bias, int row)
+{
+    double sum = bias;
+    for (int k = 0; k < count; k++)
+        if (b->alpha[k] != 0)
+            sum += b->alpha[k] * fg_gram_at(b->gram, row, b->subset[k]);
+    return sum;
+}
+
+/* Held out in a fold: a part of the strangers, of the member's segments, and of the rest of the team. */
+static bool held_out(const training *t, int m, const rep *r, int fold)
+{
+    if (fold < 0)
+        return false;
+    return r->member == m ? fg_ready_fold(&t->ready, m, r->segment) == fold : r->member % FG_FOLDS == fold;
+}
+
+/* False where a fold would leave the member with nothing: all its reps may be of one segment. */
+static bool leaves_some(const training *t, int m, int fold)
+{
+    for (int r = t->rep_first[m]; r < t->rep_first[m + 1]; r++)
+        if (!held_out(t, m, &t->reps[r], fold))
+            return true;
+    return false;
+}
+
+static fg_code keep_impostor(training *t, int m, int rep_number, double value, fg_error *err)
+{
+    if (t->impostor_count == t->impostor_room) {
+        long room = t->impostor_room ? t->impostor_room * 2 : 1024;
+        rep *more = realloc(t->impostors, (size_t)room * sizeof *more);
+        if (!more)
+            return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a team of %d", t->members);
+        t->impostors = more;
+        t->impostor_room = room;
+    }
+    t->impostors[t->impostor_count++] = (rep){.member = m, .row = rep_number, .machine = (float)value};
+    return FG_OK;
+}
+
+/* The SVM of member m without one fold, or (fold -1) with everything: what it says of what was held out, or
+ * the machine. */
+static fg_code train_one(training *t, batch *b, int m, int fold, fg_error *err)
+{
+    int n = 0, positives = 0, first_rep = t->rep_first[b->first];
+    bool own_too = leaves_some(t, m, fold);
+    double bias;
+    fg_code rc;
+
+    for (int i = 0; i < t->strangers; i++)
+        if (i % FG_FOLDS != fold) {
+            b->positive[n] = 0;
+            b->subset[n++] = i;
+        }
+    for (int r = first_rep; r < t->rep_first[b->last]; r++)
+        if (!held_out(t, m, &t->reps[r], fold) || (t->reps[r].member == m && !own_too)) {
+            positives += t->reps[r].member == m;
+            b->positive[n] = t->reps[r].member == m;
+            b->subset[n++] = t->strangers + r - first_rep;
+        }
+    /* Balanced, as scikit-learn's class_weight='balanced': both sides weigh the same. */
+    double half = 0.5 * n;
+    if ((rc = fg_gram_train(b->gram, b->subset, b->positive, n, t->options.c, half / positives,
+                            half / (n - positives), b->alpha, &bias, err)))
+        return rc;
+    if (fold >= 0) {
+        float *machine = t->machine + (size_t)m * (size_t)t->strangers;
+        float centroid[FG_MAX_EMBEDDING];
+        bool ready = false;
+        for (int i = fold; i < t->strangers; i += FG_FOLDS)
+            machine[i] = (float)decide(b, n, bias, i);
+        for (int r = first_rep; r < t->rep_first[b->last]; r++) {
+            if (!held_out(t, m, &t->reps[r], fold))
+                continue;
+            double value = decide(b, n, bias, t->strangers + r - first_rep);
+            if (t->reps[r].member != m) {
+                if ((rc = keep_impostor(t, m, r, value, err)))
+                    return rc;
+                continue;
+            }
+            if (!own_too)
+                continue;
+            if (!ready)
+                fg_ready_centroid(&t->ready, m, fold, centroid);
+            ready = true;
+            t->reps[r].machine = (float)value;
+            t->reps[r].cosine =
+                (float)fg_cosine(centroid, t->ready.gallery->embeddings + t->reps[r].row * t->size, t->size);
+        }
+        return FG_OK;
+    }
+    fg_classifier *c = t->classifier;
+    c->experts[m].bias = bias;
+    for (int k = 0; k < n; k++) {
+        if (b->alpha[k] == 0)
+            continue;
+        int at = b->subset[k] < t->strangers ? b->subset[k] : b->subset[k] + first_rep;
+        if (c->kernel == FG_KERNEL_RBF)
+            c->alpha[(size_t)m * (size_t)c->supports + (size_t)at] = (float)b->alpha[k];
+        else
+            for (int d = 0; d < t->size; d++)
+                c->weights[(size_t)m * (size_t)t->size + (size_t)d] +=
+                    (float)(b->alpha[k] * (double)t->pool[(size_t)at * (size_t)t->size + (size_t)d]);
+    }
+    return FG_OK;
+}
+
+static fg_code train_batch(training *t, batch *b, const fg_progress *progress, fg_error *err)
+{
+    fg_code rc = FG_OK;
+    int reps = t->rep_first[b->last] - t->rep_first[b->first];
+    float *rows = NULL;
+
+    b->rows = t->strangers + reps;
+    b->subset = calloc((size_t)b->rows, sizeof *b->subset);
+    b->positive = calloc((size_t)b->rows, sizeof *b->positive);
+    b->alpha = calloc((size_t)b->rows, sizeof *b->alpha);
+    rows = malloc((size_t)b->rows * (size_t)t->size * sizeof *rows);
+    if (!b->subset || !b->positive || !b->alpha || !rows) {
+        rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a team of %d", t->members);
+        goto done;
+    }
+    memcpy(rows, t->pool, (size_t)t->strangers * (size_t)t->size * sizeof *rows);
+    memcpy(rows + (size_t)t->strangers * (size_t)t->size,
+           t->pool + ((size_t)t->strangers + (size_t)t->rep_first[b->first]) * (size_t)t->size,
+           (size_t)reps * (size_t)t->size * sizeof *rows);
+    if ((rc = fg_gram_new(&b->gram, rows, b->rows, t->size, t->options.kernel, t->options.gamma, err)))
+        goto done;
+    for (int m = b->first; m < b->last; m++) {
+        for (int fold = -1; fold < FG_FOLDS; fold++)
+            if ((rc = train_one(t, b, m, fold, err)))
+                goto done;
+        if (!fg_progress_tell(progress, "members", m + 1, t->members)) {
+            rc = FG_FAIL(err, FG_ERR_CANCELLED, "training was cancelled");
+            goto done;
+        }
+    }
+done:
+    fg_gram_free(b->gram);
+    free(b->subset);
+    free(b->positive);
+    free(b->alpha);
+    free(rows);
+    return rc;
+}
+
+/* -- calibration
+ * ------------------------------------------------------------------------------------------------ */
+
+static double evidence(const training *t, int m, double machine, double cosine)
+{
+    const fg_expert *e = &t->classifier->experts[m];
+    return ((cosine - e->cosine_mean) / e->cosine_sd + (machine - e->machine_mean) / e->machine_sd) /
+           t->classifier->evidence_sd;
+}
+
+/* What strangers score: the experts' means and deviations, and t->machine turned into evidence. shape: the
+ * same with nothing but the cohort's own deviations, whose tail is the tail's form. */
+static void standardise(training *t, float *cosines, float *shape)
+{
+    fg_classifier *c = t->classifier;
+    double squares = 0, least = least_spread / sqrt(t->size);
+
+    for (int m = 0; m < t->members; m++) {
+        fg_expert *e = &c->experts[m];
+        float *machine = t->machine + (size_t)m * (size_t)t->strangers,
+              *own = shape + (size_t)m * (size_t)t->strangers;
+        e->member_id = t->ready.gallery->member_ids[m];
+        fg_dots(t->pool, t->strangers, t->size, c->centroids + (size_t)m * (size_t)t->size, cosines);
+        fg_mean_sd(cosines, t->strangers, &e->cosine_mean, &e->cosine_sd);
+        fg_mean_sd(machine, t->strangers, &e->machine_mean, &e->machine_sd);
+        e->cosine_sd = fmax(e->cosine_sd, 1e-6);
+        e->machine_sd = fmax(e->machine_sd, 1e-6);
+        double floor = fmax(1, least / e->cosine_sd);
+        for (int i = 0; i < t->strangers; i++) {
+            own[i] = (float)(((double)cosines[i] - e->cosine_mean) / e->cosine_sd +
+                             ((double)machine[i] - e->machine_mean) / e->machine_sd);
+            squares += (double)own[i] * (double)own[i];
+            machine[i] = (float)((double)own[i] / floor);
+        }
+        e->cosine_sd *= floor;
+        e->machine_sd *= floor;
+    }
+    long n = (long)t->members * t->strangers;
+    c->evidence_sd = fmax(sqrt(squares / (double)n), 1e-6);
+    for (long i = 0; i < n; i++) {
+        t->machine[i] = (float)((double)t->machine[i] / c->evidence_sd);
+        shape[i] = (float)((double)shape[i] / c->evidence_sd);
+    }
+}
+
+static double logit(const fg_classifier *c, double e)
+{
+    return log(9) + c->slope * (e - c->border);
+}
+
+/* The rest of the team are strangers to a member too, and such as stand before the same camera. Where they
+ * come nearer to one another than the cohort comes to them, the border moves out; the more of them there are,
+ * the more they are believed. */
+static void team_correction(training *t)
+{
+    fg_classifier *c = t->classifier;
+    double sum = 0, squares = 0;
+    long n = 0;
+    for (long k = 0; k < t->impostor_count; k++) {
+        const rep *p = &t->impostors[k], *other = &t->reps[p->row];
+        const float *centroid = c->centroids + (size_t)p->member * (size_t)t->size;
+        const fg_expert *x = &c->experts[p->member];
+        double near = (fg_cosine(centroid, c->centroids + (size_t)other->member * (size_t)t->size, t->size) -
+                       x->cosine_mean) /
+                      x->cosine_sd;
+        if (near >= same_face_sd)
+            continue;
+        double e =
+            evidence(t, p->member, (double)p->machine,
+                     fg_cosine(centroid, t->ready.gallery->embeddings + other->row * t->size, t->size));
+        sum += e;
+        squares += e * e;
+        n++;
+    }
+    if (n < 2)
+        return;
+    double mean = sum / (double)n, sd = sqrt(fmax(0, squares / (double)n - mean * mean));
+    double weight = (t->members - 1) / (t->members - 1 + team_prior);
+    double widen = 1 + weight * fmax(0, sd - 1), shift = weight * fmax(0, mean);
+    c->border = shift + widen * c->border;
+    c->slope /= widen;
+}
+
+/* Strangers of the cohort that the 0.90 rule would let in. t->machine holds evidence. */
+static long accepted_strangers(const training *t, const float *cosines)
+{
+    long accepted = 0;
+    for (int i = 0; i < t->strangers; i++) {
+        double highest = 0, sum = 1;
+        int best = -1;
+        for (int m = 0; m < t->members; m++) {
+            double l = logit(t->classifier, (double)t->machine[(size_t)m * (size_t)t->strangers + (size_t)i]);
+            if (l > highest) {
+                sum = sum * exp(highest - l) + 1;
+                highest = l;
+                best = m;
+            } else {
+                sum += exp(l - highest);
+            }
+        }
+        accepted += best >= 0 && 1 / sum >= 0.9 &&
+                    (double)cosines[(size_t)best * (size_t)t->strangers + (size_t)i] >= t->classifier->gate;
+    }
+    return accepted;
+}
+
+static fg_code calibrate(training *t, fg_train_report *report, fg_error *err)
+{
+    fg_classifier *c = t->classifier;
+    size_t n = (size_t)t->members * (size_t)t->strangers;
+    float *sorted = malloc(n * sizeof *sorted), *cosines = malloc(n * sizeof *cosines);
+    long genuine = 0, refused = 0;
+    fg_tail tail;
+
+    if (!sorted || !cosines) {
+        free(sorted);
+        free(cosines);
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a team of %d", t->members);
+    }
+    standardise(t, cosines, sorted);
+    /* A stranger is held against every member: each may let in its part of far. */
+    double share = -expm1(log1p(-t->options.far) / t->members);
+    fg_tail_fit(&tail, sorted, (long)n);
+    c->border = fg_tail_quantile(&tail, share);
+    c->slope = fmax(1 / tail.scale, c->border);
+    team_correction(t);
+
+    for (int m = 0; m < t->members; m++)
+        fg_dots(t->pool, t->strangers, t->size, c->centroids + (size_t)m * (size_t)t->size,
+                cosines + (size_t)m * (size_t)t->strangers);
+    /* The gate is looser, since it is there to name the clear cases: ten times as many may pass it. */
+    memcpy(sorted, cosines, n * sizeof *sorted);
+    fg_tail_fit(&tail, sorted, (long)n);
+    c->gate = fg_tail_quantile(&tail, fmin(10 * share, 0.05));
+
+    long accepted = accepted_strangers(t, cosines);
+    for (int r = 0; r < t->rep_count; r++) {
+        const rep *p = &t->reps[r];
+        if (isnan(p->machine))
+            continue;
+        genuine++;
+        double l = logit(c, evidence(t, p->member, (double)p->machine, (double)p->cosine));
+        refused += l < log(9) || (double)p->cosine < c->gate;
+    }
+    report->far = (double)accepted / t->strangers;
+    fg_wilson(accepted, t->strangers, &report->far_low, &report->far_high);
+    report->frr = genuine ? (double)refused / (double)genuine : (double)NAN;
+    report->similarity_gate = c->gate;
+    free(sorted);
+    free(cosines);
+    return FG_OK;
+}
+
+/* -- warnings
+ * --------------------------------------------------------------------------------------------------- */
+
+static void warn(fg_train_report *report, int kind, int64_t member, int64_t other, double value)
+{
+    if (report->warning_count < FG_TRAIN_WARNINGS) {
+        fg_train_warning *w = &report->warnings[report->warning_count++];
+        memset(w, 0, sizeof *w);
+        w->kind = kind;
+        w->member_id = member;
+        w->other_id = other;
+        w->value = value;
+    }
+}
+
+/* The mean cosine between the member's reps of different segments; of all where there is one segment. */
+static double uniformity(const training *t, int m)
+{
+    double sum = 0;
+    long pairs = 0;
+    for (int a = t->rep_first[m]; a < t->rep_first[m + 1]; a++)
+        for (int b = t->rep_first[m]; b < a; b++)
+            if (t->ready.members[m].segments == 1 || t->reps[a].segment != t->reps[b].segment) {
+                sum += fg_cosine(t->pool + ((size_t)t->strangers + (size_t)a) * (size_t)t->size,
+                                 t->pool + ((size_t)t->strangers + (size_t)b) * (size_t)t->size, t->size);
+                pairs++;
+            }
+    return pairs ? sum / (double)pairs : 0;
+}
+
+static void find_warnings(const training *t, fg_train_report *report)
+{
+    const int64_t *ids = t->ready.gallery->member_ids;
+    const fg_classifier *c = t->classifier;
+
+    /* One face under two names matters most, so it comes first in the list, which is short. */
+    for (int pass = 0; pass < 2; pass++)
+        for (int a = 0; a < t->members; a++)
+            for (int b = 0; b < a; b++) {
+                double cosine = fg_cosine(c->centroids + (size_t)a * (size_t)t->size,
+                                          c->centroids + (size_t)b * (size_t)t->size, t->size);
+                const fg_expert *x = &c->experts[a], *y = &c->experts[b];
+                double near =
+                    fmin((cosine - x->cosine_mean) / x->cosine_sd, (cosine - y->cosine_mean) / y->cosine_sd);
+                if (pass == 0 && near >= same_face_sd)
+                    warn(report, FG_WARN_SAME_FACE, ids[a], ids[b], cosine);
+                else if (pass == 1 && near >= look_alike_sd && near < same_face_sd)
+                    warn(report, FG_WARN_LOOK_ALIKE, ids[a], ids[b], cosine);
+            }
+    for (int m = 0; m < t->members; m++) {
+        const fg_ready_member *member = &t->ready.members[m];
+        double cosine;
+        if (member->outliers > 0)
+            warn(report, FG_WARN_OUTLIERS, ids[m], 0, member->outliers);
+        if (member->count < FEW_TEMPLATES)
+            warn(report, FG_WARN_FEW_TEMPLATES, ids[m], 0, member->count);
+        else if (member->count >= UNIFORM_MIN && (cosine = uniformity(t, m)) >= uniform_cosine)
+            warn(report, FG_WARN_UNIFORM, ids[m], 0, cosine);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------------------
+ */
+
+fg_code fg_classifier_train(fg_classifier **classifier, const fg_gallery *gallery, const fg_cohort *cohort,
+                            const fg_train_options *options, fg_train_report *report,
+                            const fg_progress *progress, fg_error *err)
+{
+    double start_ms = fg_clock_monotonic_ms();
+    fg_code rc;
+    training t;
+    fg_train_report own;
+
+    *classifier = NULL;
+    report = report ? report : &own;
+    memset(report, 0, sizeof *report);
+    memset(&t, 0, sizeof t);
+    if ((rc = prepare(&t, gallery, cohort, options, err)))
+        goto done;
+    for (int first = 0; first < t.members; first += BATCH) {
+        batch b = {.first = first, .last = first + BATCH < t.members ? first + BATCH : t.members};
+        if ((rc = train_batch(&t, &b, progress, err)))
+            goto done;
+    }
+    if ((rc = calibrate(&t, report, err)))
+        goto done;
+    report->members = t.members;
+    report->templates = t.ready.count;
+    report->outliers = gallery->count - t.ready.count;
+    report->cohort = t.strangers;
+    find_warnings(&t, report);
+    *classifier = t.classifier;
+    t.classifier = NULL;
+done:
+    report->seconds = (fg_clock_monotonic_ms() - start_ms) / 1000;
+    fg_ready_deinit(&t.ready);
+    free(t.pool);
+    free(t.reps);
+    free(t.rep_first);
+    free(t.machine);
+    free(t.impostors);
+    fg_classifier_free(t.classifier);
+    return rc;
+}
