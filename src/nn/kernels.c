@@ -56,92 +56,148 @@ INLINE float exp_of(float x)
     return y * power;
 }
 
-/* BODY sees x and the channel's index in padded parameters, k, and gives the new x. CHANNELS: whether it
- * needs k. */
-#define PER_CHANNEL_BODY(name, ARGS, EXPR)                                                                   \
-    INLINE void name##_body(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst, ARGS)  \
+/* dst may be src, which a compiler would otherwise answer with a loop of single steps. */
+#if defined(__clang__)
+#define IN_PLACE _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define IN_PLACE _Pragma("GCC ivdep")
+#endif
+
+/* EXPR makes the new number of the old one, x, and of the channel's parameters a[k] and b[k]. */
+#define PER_CHANNEL_BODY(name, EXPR)                                                                         \
+    INLINE void name##_body(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,        \
+                            const float *a, const float *b)                                                  \
     {                                                                                                        \
         size_t lanes = (size_t)l->lanes;                                                                     \
+        (void)b;                                                                                             \
         for (size_t row = 0; row < (size_t)l->batch * (size_t)l->groups; row++) {                            \
             size_t first = row % (size_t)l->groups * lanes;                                                  \
             size_t base = row * l->area * lanes;                                                             \
             if (lanes == 1) {                                                                                \
                 size_t k = first;                                                                            \
-                for (size_t i = base; i < base + l->area; i++) {                                             \
+                IN_PLACE for (size_t i = base; i < base + l->area; i++)                                      \
+                {                                                                                            \
                     float x = load(src, i, st);                                                              \
                     store(dst, i, dt, EXPR);                                                                 \
                 }                                                                                            \
-            } else {                                                                                         \
-                for (size_t s = 0; s < l->area; s++) {                                                       \
-                    for (size_t j = 0; j < lanes; j++) {                                                     \
-                        size_t k = first + j;                                                                \
-                        float x = load(src, base + s * lanes + j, st);                                       \
-                        store(dst, base + s * lanes + j, dt, EXPR);                                          \
-                    }                                                                                        \
+                continue;                                                                                    \
+            }                                                                                                \
+            for (size_t s = 0; s < l->area; s++) {                                                           \
+                size_t at = base + s * lanes;                                                                \
+                IN_PLACE for (size_t j = 0; j < lanes; j++)                                                  \
+                {                                                                                            \
+                    size_t k = first + j;                                                                    \
+                    float x = load(src, at + j, st);                                                         \
+                    store(dst, at + j, dt, EXPR);                                                            \
                 }                                                                                            \
             }                                                                                                \
         }                                                                                                    \
     }
-#define FLAT_BODY(name, ARGS, EXPR)                                                                          \
-    INLINE void name##_body(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst, ARGS)  \
+#define FLAT_BODY(name, EXPR)                                                                                \
+    INLINE void name##_body(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,        \
+                            float a, float b, float c, float d)                                              \
     {                                                                                                        \
         size_t count = nn_layout_count(l);                                                                   \
-        for (size_t i = 0; i < count; i++) {                                                                 \
+        (void)b, (void)c, (void)d;                                                                           \
+        IN_PLACE for (size_t i = 0; i < count; i++)                                                          \
+        {                                                                                                    \
             float x = load(src, i, st);                                                                      \
             store(dst, i, dt, EXPR);                                                                         \
         }                                                                                                    \
     }
-#define COMMA ,
-/* One copy of the loop for each pair of types that occurs. */
-#define DISPATCH(name, ...)                                                                                  \
+/* One copy of the loop for each pair of types. */
+#define DISPATCH(name, layout, ...)                                                                          \
     do {                                                                                                     \
         if (st == NN_F32 && dt == NN_F32)                                                                    \
-            name##_body(l, NN_F32, src, NN_F32, dst, __VA_ARGS__);                                           \
+            name##_body(layout, NN_F32, src, NN_F32, dst, __VA_ARGS__);                                      \
         else if (st == NN_F32)                                                                               \
-            name##_body(l, NN_F32, src, NN_BF16, dst, __VA_ARGS__);                                          \
+            name##_body(layout, NN_F32, src, NN_BF16, dst, __VA_ARGS__);                                     \
         else if (dt == NN_F32)                                                                               \
-            name##_body(l, NN_BF16, src, NN_F32, dst, __VA_ARGS__);                                          \
+            name##_body(layout, NN_BF16, src, NN_F32, dst, __VA_ARGS__);                                     \
         else                                                                                                 \
-            name##_body(l, NN_BF16, src, NN_BF16, dst, __VA_ARGS__);                                         \
+            name##_body(layout, NN_BF16, src, NN_BF16, dst, __VA_ARGS__);                                    \
     } while (0)
 
-PER_CHANNEL_BODY(prelu, const float *slope, x > 0.0f ? x : x * slope[k])
-PER_CHANNEL_BODY(affine, const float *scale COMMA const float *shift, x *scale[k] + shift[k])
-FLAT_BODY(relu, float alpha, x > 0.0f ? x : x * alpha)
-FLAT_BODY(clip, float low COMMA float high, x<low ? low : x> high ? high : x)
-FLAT_BODY(fakequant, const nn_quant *q,
-          (fminf(fmaxf(rintf(x / q->scale) + (float)q->zero, (float)q->low), (float)q->high) -
-           (float)q->zero) *
-              q->scale)
+PER_CHANNEL_BODY(prelu, x > 0.0f ? x : x * a[k])
+PER_CHANNEL_BODY(affine, x *a[k] + b[k])
+FLAT_BODY(relu, x > 0.0f ? x : x * a)
+FLAT_BODY(clip, x<a ? a : x> b ? b : x)
+FLAT_BODY(fakequant, (fminf(fmaxf(rintf(x / a) + b, c), d) - b) * a)
 
-MULTI void nn_kernel_prelu(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
-                           const float *slope)
+MULTI static void prelu_run(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
+                            const float *a, const float *b)
 {
-    DISPATCH(prelu, slope);
+    DISPATCH(prelu, l, a, b);
 }
 
-MULTI void nn_kernel_affine(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
-                            const float *scale, const float *shift)
+MULTI static void affine_run(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
+                             const float *a, const float *b)
 {
-    DISPATCH(affine, scale, shift);
+    DISPATCH(affine, l, a, b);
+}
+
+typedef void per_channel_run(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
+                             const float *a, const float *b);
+
+/* Few channels side by side would leave most of a vector empty: then the parameters are repeated until their
+ * number is a multiple of a vector, and the pixels are taken as rows of that length. */
+static void per_channel(per_channel_run *run, const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt,
+                        void *dst, const float *a, const float *b)
+{
+    enum { MOST_LANES = 64 };
+    float wide_a[MOST_LANES * NN_LANES];
+    float wide_b[MOST_LANES * NN_LANES];
+    int lanes = l->lanes;
+    if (l->groups != 1 || lanes == 1 || lanes >= MOST_LANES || lanes % NN_LANES == 0) {
+        run(l, st, src, dt, dst, a, b);
+        return;
+    }
+    int period = lanes;
+    while (period % NN_LANES)
+        period += lanes;
+    for (int i = 0; i < period; i++) {
+        wide_a[i] = a[i % lanes];
+        wide_b[i] = b[i % lanes];
+    }
+    size_t count = nn_layout_count(l);
+    size_t rows = count / (size_t)period;
+    size_t done = rows * (size_t)period;
+    nn_layout body = {1, period, 1, period, rows};
+    nn_layout tail = {1, (int)(count - done), 1, (int)(count - done), 1};
+    run(&body, st, src, dt, dst, wide_a, wide_b);
+    if (count > done)
+        run(&tail, st, (const uint8_t *)src + done * (st == NN_F32 ? 4 : 2), dt,
+            (uint8_t *)dst + done * (dt == NN_F32 ? 4 : 2), wide_a, wide_b);
+}
+
+void nn_kernel_prelu(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
+                     const float *slope)
+{
+    per_channel(prelu_run, l, st, src, dt, dst, slope, slope);
+}
+
+void nn_kernel_affine(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
+                      const float *scale, const float *shift)
+{
+    per_channel(affine_run, l, st, src, dt, dst, scale, shift);
 }
 
 MULTI void nn_kernel_relu(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
                           float alpha)
 {
-    DISPATCH(relu, alpha);
+    DISPATCH(relu, l, alpha, 0.0f, 0.0f, 0.0f);
 }
 
 MULTI void nn_kernel_clip(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst, float low,
                           float high)
 {
-    DISPATCH(clip, low, high);
+    DISPATCH(clip, l, low, high, 0.0f, 0.0f);
 }
 
 MULTI void nn_kernel_fakequant(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
                                const nn_quant *quant)
 {
-    DISPATCH(fakequant, quant);
+    DISPATCH(fakequant, l, quant->scale, (float)quant->zero, (float)quant->low, (float)quant->high);
 }
 
 /* The lanes past the last channel have to stay zero, which a sigmoid would not leave them. */
@@ -153,7 +209,8 @@ MULTI void nn_kernel_sigmoid(const nn_layout *l, nn_dtype st, const void *src, n
         size_t used = (size_t)l->channels - first < lanes ? (size_t)l->channels - first : lanes;
         for (size_t s = 0; s < l->area; s++) {
             size_t base = (row * l->area + s) * lanes;
-            for (size_t j = 0; j < lanes; j++) {
+            IN_PLACE for (size_t j = 0; j < lanes; j++)
+            {
                 float y = 1.0f / (1.0f + exp_of(-load(src, base + j, st)));
                 store(dst, base + j, dt, j < used ? y : 0.0f);
             }
@@ -163,7 +220,8 @@ MULTI void nn_kernel_sigmoid(const nn_layout *l, nn_dtype st, const void *src, n
 
 INLINE void binary_body(size_t count, bool add, nn_dtype type, const void *a, const void *b, void *dst)
 {
-    for (size_t i = 0; i < count; i++) {
+    IN_PLACE for (size_t i = 0; i < count; i++)
+    {
         float x = load(a, i, type);
         float y = load(b, i, type);
         store(dst, i, type, add ? x + y : x * y);
@@ -191,7 +249,8 @@ INLINE void binary_channel_body(const nn_layout *l, bool add, nn_dtype type, con
     for (size_t row = 0; row < (size_t)l->batch * (size_t)l->groups; row++) {
         size_t base = row * l->area * lanes;
         for (size_t s = 0; s < l->area; s++) {
-            for (size_t j = 0; j < lanes; j++) {
+            IN_PLACE for (size_t j = 0; j < lanes; j++)
+            {
                 float x = load(a, base + s * lanes + j, type);
                 float y = load(b, row * lanes + j, type);
                 store(dst, base + s * lanes + j, type, add ? x + y : x * y);
@@ -252,7 +311,8 @@ INLINE void softmax_two(const nn_layout *l, nn_dtype type, const void *src, floa
     for (size_t n = 0; n < (size_t)l->batch; n++) {
         size_t base = offset_of(l, n, 0, 0);
         float *first = dst + n * 2 * l->area;
-        for (size_t s = 0; s < l->area; s++) {
+        IN_PLACE for (size_t s = 0; s < l->area; s++)
+        {
             float difference = load(src, base + s * step + other, type) - load(src, base + s * step, type);
             float e = exp_of(difference < 0.0f ? difference : -difference);
             float small = e / (1.0f + e);
