@@ -225,9 +225,16 @@ static fg_code check_size(const fg_demuxer *d, fg_error *err)
     return FG_OK;
 }
 
-fg_code fg_decoder_options(AVDictionary **options, int threads, fg_error *err)
+void fg_ffmpeg_setup(void)
 {
-    if (av_dict_set_int(options, "max_pixels", FG_MAX_VIDEO_PIXELS, 0) < 0 ||
+    /* FFmpeg keeps both in one place for the whole process; they are the same in every call. */
+    av_log_set_level(AV_LOG_QUIET);
+    av_max_alloc(MAX_ALLOCATION);
+}
+
+fg_code fg_decoder_options(AVDictionary **options, int64_t max_pixels, int threads, fg_error *err)
+{
+    if (av_dict_set_int(options, "max_pixels", max_pixels, 0) < 0 ||
         av_dict_set_int(options, "threads", threads, 0) < 0 ||
         av_dict_set(options, "flags", "+bitexact", 0) < 0) {
         av_dict_free(options);
@@ -246,7 +253,7 @@ static fg_code probe(fg_demuxer *d, fg_error *err)
     if (streams > sizeof per_stream / sizeof per_stream[0])
         return FG_FAIL(err, FG_ERR_LIMIT, "%u streams in the file; give a video with one", streams);
     for (unsigned i = 0; rc == FG_OK && i < streams; i++)
-        rc = fg_decoder_options(&per_stream[i], 1, err);
+        rc = fg_decoder_options(&per_stream[i], FG_MAX_VIDEO_PIXELS, 1, err);
     if (rc == FG_OK) {
         int code = avformat_find_stream_info(d->format, per_stream);
         if (code < 0)
@@ -264,9 +271,7 @@ fg_code fg_demuxer_open(fg_demuxer *d, const char *path, fg_error *err)
     fg_code rc = open_file(d, path, &format, err);
     if (rc != FG_OK)
         goto done;
-    /* Both are the same numbers in every call, and FFmpeg keeps them in one place for the whole process. */
-    av_log_set_level(AV_LOG_QUIET);
-    av_max_alloc(MAX_ALLOCATION);
+    fg_ffmpeg_setup();
     if ((rc = fg_container_check(d->fd, d->size, format, d->container, err)) != FG_OK ||
         (rc = open_format(d, format, err)) != FG_OK || (rc = choose_stream(d, err)) != FG_OK ||
         (rc = choose_decoder(d, err)) != FG_OK || (rc = check_size(d, err)) != FG_OK ||

@@ -33,8 +33,11 @@ fg_code fg_demuxer_read(fg_demuxer *demuxer, AVPacket *packet, bool *end, fg_err
 int fg_demuxer_orientation(const fg_demuxer *demuxer);
 /* Fills "why" of an FFmpeg error into an fg_error. */
 fg_code fg_demuxer_fail(const fg_demuxer *demuxer, int averror, const char *what, fg_error *err);
-/* Decoders and demuxers are picky about their options; these are the same for every decoder that is opened.
- */
-fg_code fg_decoder_options(AVDictionary **options, int threads, fg_error *err) FG_MUST_CHECK;
+
+/* FFmpeg prints nothing and takes no huge block of memory from now on. */
+void fg_ffmpeg_setup(void);
+/* The options of every decoder that is opened. */
+fg_code fg_decoder_options(AVDictionary **options, int64_t max_pixels, int threads,
+                           fg_error *err) FG_MUST_CHECK;
 
 #endif

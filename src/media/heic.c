@@ -1,12 +1,17 @@
-/* HEIC (ISO/IEC 23008-12 with HEVC) through libheif. */
+/* HEIC (ISO/IEC 23008-12) through libheif, its HEVC through FFmpeg. */
 #include "media/codecs.h"
 
 #include "base/limits.h"
+#include "media/hevc.h"
 #include "media/pixels.h"
 
 #include <libheif/heif.h>
 #include <stdio.h>
 #include <string.h>
+
+#define MAX_SIDE 16384 /* of what libheif puts together before it asks anyone */
+/* Tiles reach over the edge, and transparency is a picture of its own. */
+#define BUDGET_PIXELS (3ull * FG_MAX_FRAME_PIXELS)
 
 static fg_code fail(fg_error *err, struct heif_error e)
 {
@@ -43,13 +48,16 @@ fg_code fg_heic_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
     fg_reducer reducer = {0};
     int stride = 0;
     *frame = (fg_frame){0};
-    struct heif_context *ctx = heif_context_alloc();
+    struct heif_context *ctx = NULL;
+    if ((rc = fg_hevc_register(err)) != FG_OK)
+        goto done;
+    ctx = heif_context_alloc();
     if (!ctx || !(options = heif_decoding_options_alloc())) {
         rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory for the HEIC decoder");
         goto done;
     }
-    heif_context_set_maximum_image_size_limit(ctx, FG_MAX_PHOTO_SIDE);
-    heif_context_set_max_decoding_threads(ctx, 0);
+    heif_context_set_maximum_image_size_limit(ctx, MAX_SIDE);
+    heif_context_set_max_decoding_threads(ctx, 0); /* this thread, whose budget it is */
     e = heif_context_read_from_memory_without_copy(ctx, coded->data, coded->size, NULL);
     if (e.code == heif_error_Ok)
         e = heif_context_get_primary_image_handle(ctx, &handle);
@@ -67,6 +75,8 @@ fg_code fg_heic_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
         goto done;
     const int alpha = heif_image_handle_has_alpha_channel(handle);
     options->convert_hdr_to_8bit = 1;
+    options->decoder_id = FG_HEVC_DECODER;
+    fg_hevc_set_budget(BUDGET_PIXELS);
     e = heif_decode_image(handle, &image, heif_colorspace_RGB,
                           alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, options);
     if (e.code != heif_error_Ok) {

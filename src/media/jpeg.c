@@ -123,7 +123,9 @@ fg_code fg_jpeg_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
                                (int)frame->stride, frame->height, TJPF_RGB, flags);
     if (rc != FG_OK)
         goto done;
-    if (result != 0 && tjGetErrorCode(tj) == TJERR_FATAL) {
+    /* Of its warnings, harmless ones are common (bytes between markers); this one says that rows are made up.
+     */
+    if (result != 0 && (tjGetErrorCode(tj) == TJERR_FATAL || strstr(tjGetErrorStr2(tj), "remature end"))) {
         rc = FG_FAIL(err, FG_ERR_INPUT, "a damaged JPEG photo (%s); copy or save it again",
                      tjGetErrorStr2(tj));
         goto done;

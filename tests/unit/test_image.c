@@ -1,3 +1,4 @@
+#include "base/file.h"
 #include "base/limits.h"
 #include "media/image.h"
 #include "media/pixels.h"
@@ -558,6 +559,25 @@ static void heic_is_turned_once(void **state)
     }
 }
 
+/* A photo of 700 bytes whose container says 96 x 64 pixels, and its bit stream 16384 x 16384. */
+static void heic_bomb_is_refused_cheaply(void **state)
+{
+    (void)state;
+    char path[4096];
+    fg_buf file;
+    struct rusage before, after;
+    const char *source = getenv("FACEGATE_SOURCE");
+    snprintf(path, sizeof path, "%s/fuzz/corpus/image/heic-bomb", source && *source ? source : ".");
+    fg_buf_init(&file, 1 << 16);
+    assert_int_equal(fg_file_read(path, &file, &err), FG_OK);
+    getrusage(RUSAGE_SELF, &before);
+    assert_refused(file.data + 1, file.size - 1, FG_ERR_INPUT, "HEIC photo");
+    getrusage(RUSAGE_SELF, &after);
+    assert_true(after.ru_maxrss - before.ru_maxrss < 64 << 10); /* KiB */
+    assert_true(after.ru_utime.tv_sec - before.ru_utime.tv_sec < 5);
+    fg_buf_deinit(&file);
+}
+
 static void every_cut_is_an_error(void **state)
 {
     (void)state;
@@ -769,6 +789,7 @@ int main(void)
         cmocka_unit_test(webp_in_every_kind),
         cmocka_unit_test(webp_is_turned_by_exif_and_may_not_move),
         cmocka_unit_test(heic_is_turned_once),
+        cmocka_unit_test(heic_bomb_is_refused_cheaply),
         cmocka_unit_test(every_cut_is_an_error),
         cmocka_unit_test(what_is_no_photo_is_named),
         cmocka_unit_test(signatures_tell_photo_from_video),
