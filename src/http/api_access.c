@@ -144,7 +144,8 @@ fg_code fg_api_sign_in(fg_request *r, fg_error *err)
     char token[FG_TOKEN_TEXT] = "";
     json_t *object = NULL;
     fg_code rc = check_sign_in_origin(r, err);
-    if (rc != FG_OK || (rc = fg_request_json(r, &object, err)) != FG_OK)
+    if (rc != FG_OK || (rc = fg_request_limit(r, err)) != FG_OK ||
+        (rc = fg_request_json(r, &object, err)) != FG_OK)
         return rc;
     const char *key = json_string_value(json_object_get(object, "key"));
     const char *link = json_string_value(json_object_get(object, "token"));
@@ -153,12 +154,15 @@ fg_code fg_api_sign_in(fg_request *r, fg_error *err)
     else if (key && strlen(key) < 256)
         owner.scopes = fg_key_scopes(server, key, owner.key_id);
     if (!owner.scopes) {
-        atomic_fetch_add(&server->metrics.wrong_keys, 1);
+        fg_request_tried(r, false);
         rc = FG_FAIL(err, FG_ERR_UNAUTHORIZED, "%s",
                      link ? "this sign-in link was used already or is too old; sign in with the key"
                           : "the key is not known, or was revoked, or has expired");
         goto done;
     }
+    fg_request_tried(r, true);
+    if (strcmp(owner.key_id, "preset") == 0)
+        *owner.key_id = 0; /* it is not in the store, and lives as long as this server does */
     snprintf(r->who, sizeof r->who, "web");
     if ((rc = record(r, "sign_in", owner.key_id, err)) != FG_OK)
         goto done;

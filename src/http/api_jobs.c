@@ -159,18 +159,10 @@ fg_code fg_api_classifiers(fg_request *r, fg_error *err)
 
 fg_code fg_api_classifier_activate(fg_request *r, fg_error *err)
 {
-    fg_store *store = fg_app_store(r->server->app);
+    fg_actor actor = {r->who, r->address};
     int64_t version;
     fg_code rc = fg_request_id_param(r, 0, &version, err);
-    if (rc != FG_OK || (rc = fg_store_version_activate(store, version, err)) != FG_OK)
-        return rc;
-    fg_audit_row row = {.actor = r->who,
-                        .source = r->address,
-                        .action = (char[]){"activate"},
-                        .subject = r->params[0],
-                        .decision = (char[]){""},
-                        .reasons = (char[]){""}};
-    if ((rc = fg_store_audit_add(store, &row, err)) != FG_OK)
+    if (rc != FG_OK || (rc = fg_activate(r->server->app, version, &actor, err)) != FG_OK)
         return rc;
     return reply_versions(r, err);
 }

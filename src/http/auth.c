@@ -64,11 +64,37 @@ static fg_code check_host(const fg_request *request, fg_error *err)
     return FG_OK;
 }
 
+fg_code fg_request_limit(fg_request *request, fg_error *err)
+{
+    double retry_ms = 0;
+    fg_code rc =
+        fg_limiter_ask(request->server->limiter, request->address, fg_clock_monotonic_ms(), &retry_ms, err);
+    if (rc == FG_ERR_BUSY) {
+        request->failed_status = 429;
+        request->retry_after_s = retry_ms < 3.6e6 ? (int)(retry_ms / 1000) + 1 : 3600;
+    }
+    return rc;
+}
+
+void fg_request_tried(fg_request *request, bool right)
+{
+    double now_ms = fg_clock_monotonic_ms();
+    if (right) {
+        fg_limiter_right(request->server->limiter, request->address, now_ms);
+    } else {
+        fg_limiter_wrong(request->server->limiter, request->address, now_ms);
+        atomic_fetch_add(&request->server->metrics.wrong_keys, 1);
+    }
+}
+
 static fg_code by_key(fg_request *request, const char *key, fg_error *err)
 {
     fg_server *server = request->server;
     char id[17] = "";
-    fg_code rc = FG_ERR_FORBIDDEN;
+    fg_code rc = fg_request_limit(request, err);
+    if (rc != FG_OK)
+        return rc;
+    rc = FG_ERR_FORBIDDEN;
     for (size_t i = 0; i < sizeof all_scopes / sizeof *all_scopes && rc == FG_ERR_FORBIDDEN; i++) {
         if (!(request->route->scopes & (unsigned)all_scopes[i]))
             continue;
@@ -77,9 +103,9 @@ static fg_code by_key(fg_request *request, const char *key, fg_error *err)
         if (rc == FG_OK)
             request->scopes = (unsigned)all_scopes[i];
     }
-    if (rc == FG_ERR_UNAUTHORIZED)
-        atomic_fetch_add(&server->metrics.wrong_keys, 1);
-    snprintf(request->who, sizeof request->who, "key:%s", *id ? id : "preset");
+    if (rc == FG_OK || rc == FG_ERR_FORBIDDEN || rc == FG_ERR_UNAUTHORIZED)
+        fg_request_tried(request, rc != FG_ERR_UNAUTHORIZED);
+    snprintf(request->who, sizeof request->who, "key:%s", id);
     return rc;
 }
 

@@ -3,6 +3,7 @@
 #define FG_HTTP_HTTP_H
 
 #include "access/access.h"
+#include "access/limiter.h"
 #include "http/body.h"
 #include "http/guard.h"
 #include "http/jobs.h"
@@ -42,6 +43,7 @@ struct fg_server {
     fg_buf tls_cert, tls_key;
     fg_spool *spool;
     fg_sessions *sessions;
+    fg_limiter *limiter; /* by address */
     fg_guard *guard;
     fg_pool *pool;
     fg_jobs *jobs;
@@ -109,6 +111,10 @@ fg_code fg_request_id_param(const fg_request *request, int n, int64_t *id, fg_er
 
 /* Who sends this and whether they may: fills who, scopes, by_session. Host, Origin and the key or cookie. */
 fg_code fg_request_authorize(fg_request *request, fg_error *err) FG_MUST_CHECK;
+/* Before a key is tried: FG_ERR_BUSY, and a reply of 429, where this address tries too many. */
+fg_code fg_request_limit(fg_request *request, fg_error *err) FG_MUST_CHECK;
+/* What came of the key. */
+void fg_request_tried(fg_request *request, bool right);
 /* The scopes of a live key, 0 for none. */
 unsigned fg_key_scopes(fg_server *server, const char *key, char id[17]);
 

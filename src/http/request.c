@@ -81,18 +81,20 @@ static fg_request *new_request(fg_server *server, struct MHD_Connection *connect
     return r;
 }
 
+static const fg_route web_route = {FG_GET, "(page)", 0, FG_BODY_NONE, SMALL_BODY, fg_web_reply};
+
 /* Route, access, and what the body is to be: everything that the headers decide. */
 static fg_code prepare(fg_request *r, fg_error *err)
 {
     fg_server *server = r->server;
     fg_code rc;
-    r->route = fg_route_find(r->method, r->url, r->params, r->allow, sizeof r->allow);
-    if (!r->route && !*r->allow && fg_web_has(server->web, r->url)) {
-        static const fg_route web = {FG_GET, "", 0, FG_BODY_NONE, SMALL_BODY, fg_web_reply};
-        if (strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0)
-            r->route = &web;
-        else
-            snprintf(r->allow, sizeof r->allow, "GET, HEAD");
+    bool reads = strcmp(r->method, "GET") == 0 || strcmp(r->method, "HEAD") == 0;
+    bool has_page = fg_web_has(server->web, r->url);
+    r->route = reads && has_page ? &web_route
+                                 : fg_route_find(r->method, r->url, r->params, r->allow, sizeof r->allow);
+    if (!r->route && has_page) {
+        size_t n = strlen(r->allow);
+        snprintf(r->allow + n, sizeof r->allow - n, "%sGET, HEAD", n ? ", " : "");
     }
     if ((rc = fg_request_authorize(r, err)) != FG_OK)
         return rc;

@@ -1,4 +1,5 @@
-*compares the two.* /
+/* The table of routes, and nothing else decides what there is. docs/openapi.yaml says the same in words; a
+ * test compares the two. */
 #include "http/http.h"
 
 #include <stdio.h>
@@ -8,43 +9,40 @@
 #define ANY_TEAM (FG_SCOPE_ENROLL | FG_SCOPE_ADMIN)
 #define ANY_AUDIT (FG_SCOPE_AUDIT | FG_SCOPE_ADMIN)
 #define ANY_KEY (FG_SCOPE_VERIFY | FG_SCOPE_ENROLL | FG_SCOPE_AUDIT | FG_SCOPE_ADMIN)
-    enum {
-        SMALL = 64 << 10
-    };
+enum { SMALL = 64 << 10 };
 
-/* clang-format off: a table reads best as a table */
+/* clang-format off */
 static const fg_route routes[] = {
-    {FG_GET, "/api/v1/members", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_members_list},
-    {FG_POST, "/api/v1/members", ANY_TEAM, FG_BODY_FORM, 0, fg_api_members_add},
-    {FG_GET, "/api/v1/members/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_get},
-    {FG_PATCH, "/api/v1/members/{}", ANY_TEAM, FG_BODY_JSON, SMALL, fg_api_member_set},
-    {FG_DELETE, "/api/v1/members/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_remove},
-    {FG_GET, "/api/v1/members/{}/sources", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_sources},
-    {FG_POST, "/api/v1/members/{}/sources", ANY_TEAM, FG_BODY_FORM, 0, fg_api_member_enroll},
-    {FG_GET, "/api/v1/members/{}/chips", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_chips},
-    {FG_GET, "/api/v1/members/{}/chips/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_chip},
-    {FG_GET, "/api/v1/members/{}/portrait", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_member_portrait},
-    {FG_GET, "/api/v1/jobs", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_jobs_list},
-    {FG_GET, "/api/v1/jobs/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_job_get},
-    {FG_DELETE, "/api/v1/jobs/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_job_cancel},
-    {FG_GET, "/api/v1/jobs/{}/events", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_job_events},
-    {FG_GET, "/api/v1/jobs/{}/thumbs/{}", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_job_thumb},
-    {FG_POST, "/api/v1/train", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_train},
-    {FG_GET, "/api/v1/classifiers", ANY_TEAM, FG_BODY_NONE, SMALL, fg_api_classifiers},
-    {FG_POST, "/api/v1/classifiers/{}/activate", FG_SCOPE_ADMIN, FG_BODY_NONE, SMALL,
-     fg_api_classifier_activate},
-    {FG_POST, "/api/v1/verify", FG_SCOPE_VERIFY, FG_BODY_PHOTO, FG_MAX_PHOTO_BYTES, fg_api_verify},
-    {FG_GET, "/api/v1/audit", ANY_AUDIT, FG_BODY_NONE, SMALL, fg_api_audit},
-    {FG_GET, "/api/v1/keys", FG_SCOPE_ADMIN, FG_BODY_NONE, SMALL, fg_api_keys_list},
-    {FG_POST, "/api/v1/keys", FG_SCOPE_ADMIN, FG_BODY_JSON, SMALL, fg_api_key_create},
-    {FG_DELETE, "/api/v1/keys/{}", FG_SCOPE_ADMIN, FG_BODY_NONE, SMALL, fg_api_key_revoke},
-    {FG_GET, "/api/v1/session", ANY_KEY, FG_BODY_NONE, SMALL, fg_api_session},
-    {FG_GET, "/api/v1/about", ANY_KEY, FG_BODY_NONE, SMALL, fg_api_about},
-    {FG_POST, "/signin", 0, FG_BODY_JSON, 4096, fg_api_sign_in},
-    {FG_POST, "/signout", 0, FG_BODY_NONE, SMALL, fg_api_sign_out},
-    {FG_GET, "/healthz", 0, FG_BODY_NONE, SMALL, fg_api_healthz},
-    {FG_GET, "/readyz", 0, FG_BODY_NONE, SMALL, fg_api_readyz},
-    {FG_GET, "/metrics", ANY_AUDIT, FG_BODY_NONE, SMALL, fg_api_metrics},
+    {FG_GET,    "/api/v1/members",                 ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_members_list},
+    {FG_POST,   "/api/v1/members",                 ANY_TEAM,        FG_BODY_FORM,  0,     fg_api_members_add},
+    {FG_GET,    "/api/v1/members/{}",              ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_member_get},
+    {FG_PATCH,  "/api/v1/members/{}",              ANY_TEAM,        FG_BODY_JSON,  SMALL, fg_api_member_set},
+    {FG_DELETE, "/api/v1/members/{}",              ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_member_remove},
+    {FG_GET,    "/api/v1/members/{}/sources",      ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_member_sources},
+    {FG_POST,   "/api/v1/members/{}/sources",      ANY_TEAM,        FG_BODY_FORM,  0,     fg_api_member_enroll},
+    {FG_GET,    "/api/v1/members/{}/chips",        ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_member_chips},
+    {FG_GET,    "/api/v1/members/{}/chips/{}",     ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_member_chip},
+    {FG_GET,    "/api/v1/members/{}/portrait",     ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_member_portrait},
+    {FG_GET,    "/api/v1/jobs",                    ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_jobs_list},
+    {FG_GET,    "/api/v1/jobs/{}",                 ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_job_get},
+    {FG_DELETE, "/api/v1/jobs/{}",                 ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_job_cancel},
+    {FG_GET,    "/api/v1/jobs/{}/events",          ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_job_events},
+    {FG_GET,    "/api/v1/jobs/{}/thumbs/{}",       ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_job_thumb},
+    {FG_POST,   "/api/v1/train",                   ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_train},
+    {FG_GET,    "/api/v1/classifiers",             ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_classifiers},
+    {FG_POST,   "/api/v1/classifiers/{}/activate", FG_SCOPE_ADMIN,  FG_BODY_NONE,  SMALL, fg_api_classifier_activate},
+    {FG_POST,   "/api/v1/verify",                  FG_SCOPE_VERIFY, FG_BODY_PHOTO, FG_MAX_PHOTO_BYTES, fg_api_verify},
+    {FG_GET,    "/api/v1/audit",                   ANY_AUDIT,       FG_BODY_NONE,  SMALL, fg_api_audit},
+    {FG_GET,    "/api/v1/keys",                    FG_SCOPE_ADMIN,  FG_BODY_NONE,  SMALL, fg_api_keys_list},
+    {FG_POST,   "/api/v1/keys",                    FG_SCOPE_ADMIN,  FG_BODY_JSON,  SMALL, fg_api_key_create},
+    {FG_DELETE, "/api/v1/keys/{}",                 FG_SCOPE_ADMIN,  FG_BODY_NONE,  SMALL, fg_api_key_revoke},
+    {FG_GET,    "/api/v1/session",                 ANY_KEY,         FG_BODY_NONE,  SMALL, fg_api_session},
+    {FG_GET,    "/api/v1/about",                   ANY_KEY,         FG_BODY_NONE,  SMALL, fg_api_about},
+    {FG_POST,   "/signin",                         0,               FG_BODY_JSON,  4096,  fg_api_sign_in},
+    {FG_POST,   "/signout",                        0,               FG_BODY_NONE,  SMALL, fg_api_sign_out},
+    {FG_GET,    "/healthz",                        0,               FG_BODY_NONE,  SMALL, fg_api_healthz},
+    {FG_GET,    "/readyz",                         0,               FG_BODY_NONE,  SMALL, fg_api_readyz},
+    {FG_GET,    "/metrics",                        ANY_AUDIT,       FG_BODY_NONE,  SMALL, fg_api_metrics},
 };
 /* clang-format on */
 

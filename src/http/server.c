@@ -15,6 +15,14 @@
 
 enum { MAX_PEM_BYTES = 1 << 20 };
 
+/* A door asks a few times a second and a load test a thousand times; a guesser is stopped by the lock-out. */
+static const fg_limiter_options limits = {.per_second = 2000,
+                                          .burst = 4000,
+                                          .lock_after = 10,
+                                          .lock_ms = 1000,
+                                          .lock_max_ms = 15 * 60000,
+                                          .names = 4096};
+
 static void on_library_log(void *context, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
 static void on_library_log(void *context, const char *fmt, va_list args)
@@ -148,7 +156,9 @@ fg_code fg_server_open(fg_server **server, fg_app *app, char admin_key[FG_KEY_TE
     if ((rc = read_tls(s, err)) != FG_OK || (rc = open_socket(s, err)) != FG_OK ||
         (rc = fg_path_join(tmp, sizeof tmp, s->settings->data, "tmp", err)) != FG_OK ||
         (rc = fg_spool_open(&s->spool, tmp, err)) != FG_OK ||
-        (rc = fg_sessions_new(&s->sessions, err)) != FG_OK || (rc = fg_guard_open(&s->guard, err)) != FG_OK ||
+        (rc = fg_sessions_new(&s->sessions, err)) != FG_OK ||
+        (rc = fg_limiter_new(&s->limiter, &limits, err)) != FG_OK ||
+        (rc = fg_guard_open(&s->guard, err)) != FG_OK ||
         (rc = fg_web_open(&s->web, s->settings->web, err)) != FG_OK ||
         (rc = fg_pool_open(&s->pool, app, s->settings->workers, err)) != FG_OK ||
         (rc = fg_jobs_open(&s->jobs, app, &s->metrics, err)) != FG_OK ||
@@ -226,6 +236,7 @@ void fg_server_close(fg_server *server)
     fg_web_close(server->web);
     fg_guard_close(server->guard);
     fg_sessions_free(server->sessions);
+    fg_limiter_free(server->limiter);
     fg_spool_close(server->spool);
     if (server->tls_key.data)
         sodium_memzero(server->tls_key.data, server->tls_key.size);

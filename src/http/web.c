@@ -19,8 +19,8 @@ struct fg_web {
 };
 
 /* The pages of the app are one document, which looks at its own address. */
-static const char *const pages[] = {"/",         "/team",     "/train", "/test",
-                                    "/activity", "/settings", "/about", "/signin"};
+static const char *const pages[] = {"/",         "/team",  "/train",  "/test", "/activity",
+                                    "/settings", "/about", "/signin", "/add"};
 
 static const struct {
     const char *suffix, *type;
