@@ -70,6 +70,7 @@ fg_code fg_cmd_models_list(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_models_show(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_models_verify(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_eval_lfw(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_eval_detect(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_bench(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_keys_create(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_keys_list(fg_cli *cli, fg_error *err);

@@ -49,3 +49,39 @@ fg_code fg_cmd_eval_lfw(fg_cli *cli, fg_error *err)
     printf("  no face found in %ld photo%s\n", r.not_found, r.not_found == 1 ? "" : "s");
     return FG_OK;
 }
+
+fg_code fg_cmd_eval_detect(fg_cli *cli, fg_error *err)
+{
+    const fg_settings *s = &cli->settings;
+    const fg_engine_info *info = fg_engine_info_view(fg_app_engine(cli->app));
+    fg_worker *worker = NULL;
+    fg_eval_detect r = {0};
+    /* The usual overlap of the field; faces below the detector's own smallest are not asked for. */
+    const double min_overlap = 0.5;
+    if (!s->images || !s->boxes)
+        return FG_FAIL(err, FG_ERR_USAGE,
+                       "name the folder of pictures with --images and the labelled boxes with --boxes");
+    fg_code rc = fg_worker_new(&worker, cli->app, err);
+    if (rc == FG_OK)
+        rc = fg_eval_detect_run(worker, s->images, s->boxes, min_overlap, s->min_face, s->limit,
+                                &cli->progress, &r, err);
+    fg_cli_progress_end(cli);
+    fg_worker_free(worker);
+    if (rc != FG_OK)
+        return rc;
+    if (s->json) {
+        fg_cli_print_json(json_pack(
+            "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "detector", info->detector, "images",
+            (json_int_t)r.images, "faces", (json_int_t)r.faces, "found", (json_int_t)r.found, "detections",
+            (json_int_t)r.detections, "false_alarms", (json_int_t)r.false_alarms, "recall", r.recall,
+            "precision", r.precision, "average_precision", r.average_precision, "median_overlap",
+            r.median_overlap, "elapsed_ms", round(r.elapsed_ms)));
+        return FG_OK;
+    }
+    printf("%s on %ld pictures with %ld faces of at least %g pixels\n", info->detector, r.images, r.faces,
+           s->min_face);
+    printf("  found              %.1f %% (%ld)\n", 100 * r.recall, r.found);
+    printf("  false alarms       %ld of %ld detections\n", r.false_alarms, r.detections);
+    printf("  average precision  %.4f, median overlap %.3f\n", r.average_precision, r.median_overlap);
+    return FG_OK;
+}

@@ -27,6 +27,12 @@ fg_code fg_compare(fg_worker *worker, const char *path_a, const char *path_b, fg
     const fg_engine_info *info = fg_engine_info_view(worker->app->engine);
     float a[FG_MAX_EMBEDDING], b[FG_MAX_EMBEDDING];
     *comparison = (fg_comparison){.threshold = info->same_person};
+    if (!(info->same_person > 0))
+        return FG_FAIL(
+            err, FG_ERR_MODEL,
+            "the manifest does not say from which similarity on %s sees one person; measure it with "
+            "training/same_person.py",
+            info->embedder);
     fg_code rc = fg_embed_photo(worker, path_a, a, err);
     if (rc == FG_OK)
         rc = fg_embed_photo(worker, path_b, b, err);

@@ -26,4 +26,21 @@ typedef struct fg_eval_lfw {
 fg_code fg_eval_lfw_run(fg_worker *worker, const char *images_dir, const char *pairs_path, int limit,
                         const fg_progress *progress, fg_eval_lfw *result, fg_error *err) FG_MUST_CHECK;
 
+typedef struct fg_eval_detect {
+    long images, faces, found; /* found: labelled faces that a detection overlaps */
+    long detections, false_alarms;
+    double recall, precision;
+    double average_precision; /* area under the whole precision-recall curve, as PASCAL VOC 2010 and later */
+    double median_overlap;    /* intersection over union of the found ones */
+    double elapsed_ms;
+} fg_eval_detect;
+
+/* boxes_path: JSON of {"image.jpg": [{"box": [x1, y1, x2, y2]}, ...]}, images in images_dir. A detection
+ * counts for the labelled face that it overlaps most, at least by min_overlap (intersection over union),
+ * once; better scores choose first. Faces narrower than min_size pixels are neither asked for nor held
+ * against the detector. */
+fg_code fg_eval_detect_run(fg_worker *worker, const char *images_dir, const char *boxes_path,
+                           double min_overlap, double min_size, int limit, const fg_progress *progress,
+                           fg_eval_detect *result, fg_error *err) FG_MUST_CHECK;
+
 #endif
