@@ -40,7 +40,6 @@ fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *e
 {
     const fg_engine *engine = session->engine;
     int side = engine->info.chip_size, size = engine->info.embedding_size;
-    size_t pixels = (size_t)side * (size_t)side * 3;
     fg_tensor_view views[FG_NET_MAX_OUTPUTS];
     if (count > 0)
         memset(embeddings, 0, (size_t)count * (size_t)size * sizeof *embeddings);
@@ -48,26 +47,20 @@ fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *e
         if (!chips[i].rgb || chips[i].width != side || chips[i].height != side)
             return FG_FAIL(err, FG_ERR_USAGE, "a chip of %d x %d pixels, where this model takes %d x %d",
                            chips[i].width, chips[i].height, side, side);
-    for (int done = 0, batch; done < count; done += batch) {
-        /* Two batch sizes only: primitives are made once for each. */
-        batch = count - done >= FG_EMBED_BATCH ? FG_EMBED_BATCH : 1;
-        for (int i = 0; i < batch; i++)
-            fill(session->input + (size_t)i * pixels, &chips[done + i], engine);
-        fg_code rc = fg_net_exec(session->embedder, session->input, batch, side, side, views, err);
+    /* One at a time: in a batch the activations leave the cache, which costs more than it gains. */
+    for (int i = 0; i < count; i++) {
+        fill(session->input, &chips[i], engine);
+        fg_code rc = fg_net_exec(session->embedder, session->input, 1, side, side, views, err);
         if (rc != FG_OK)
             return rc;
         int numbers = 1;
-        for (int i = 0; i < views[0].rank; i++)
-            numbers *= views[0].dims[i];
-        if (numbers != batch * size)
+        for (int k = 0; k < views[0].rank; k++)
+            numbers *= views[0].dims[k];
+        if (numbers != size)
             return FG_FAIL(err, FG_ERR_MODEL, "model '%s': gives %d numbers, the manifest says %d",
-                           engine->info.embedder, numbers / batch, size);
-        for (int i = 0; i < batch; i++) {
-            rc = normalise(embeddings + (size_t)(done + i) * (size_t)size,
-                           views[0].data + (size_t)i * (size_t)size, size, err);
-            if (rc != FG_OK)
-                return rc;
-        }
+                           engine->info.embedder, numbers, size);
+        if ((rc = normalise(embeddings + (size_t)i * (size_t)size, views[0].data, size, err)) != FG_OK)
+            return rc;
     }
     return FG_OK;
 }

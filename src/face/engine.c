@@ -128,7 +128,7 @@ fg_code fg_session_new(fg_session **out, const fg_engine *engine, fg_error *err)
     fg_code rc = fg_mtcnn_run_init(&session->mtcnn, &engine->mtcnn, err);
     if (rc == FG_OK)
         rc = fg_net_run_new(&session->embedder, engine->embedder, err);
-    if (rc == FG_OK && !(session->input = malloc(FG_EMBED_BATCH * chip * sizeof *session->input)))
+    if (rc == FG_OK && !(session->input = malloc(chip * sizeof *session->input)))
         rc = FG_FAIL(err, FG_ERR_MEMORY, "no memory for a session");
     if (rc == FG_OK)
         *out = session;

@@ -4,9 +4,6 @@
 
 #include "face/mtcnn.h"
 
-/* Chips embedded in one go: a larger batch would gain nothing and its activations would leave the cache. */
-enum { FG_EMBED_BATCH = 4 };
-
 struct fg_engine {
     fg_engine_info info;
     fg_mtcnn mtcnn;
@@ -20,7 +17,7 @@ struct fg_session {
     const fg_engine *engine;
     fg_mtcnn_run mtcnn;
     fg_net_run *embedder;
-    float *input; /* FG_EMBED_BATCH chips */
+    float *input; /* one chip */
 };
 
 #endif

@@ -8,17 +8,17 @@
 
 /* Above this many pixels a picture is halved first: the summed-area table takes 12 bytes a pixel. */
 #define MAX_PIXELS (6u << 20)
-#define MAX_BATCH 64
 
 static const struct {
     const char *name;
-    int side; /* of the crops; 0 for any size */
+    int side;  /* of the crops; 0 for any size */
+    int batch; /* the largest whose activations stay in the cache; a power of two */
     float threshold;
     double suppress;
 } stages[FG_MTCNN_NETS] = {
-    [FG_PNET] = {"P-Net", 0, 0.6f, 0.7},
-    [FG_RNET] = {"R-Net", 24, 0.7f, 0.7},
-    [FG_ONET] = {"O-Net", 48, 0.7f, 0.7},
+    [FG_PNET] = {"P-Net", 0, 1, 0.6f, 0.7},
+    [FG_RNET] = {"R-Net", 24, 16, 0.7f, 0.7},
+    [FG_ONET] = {"O-Net", 48, 4, 0.7f, 0.7},
 };
 
 static const double level_suppress = 0.5; /* within one level of the pyramid */
@@ -193,9 +193,8 @@ static fg_code scan(fg_mtcnn_run *run, int *count, fg_error *err)
 
 /* Primitives are made once for each batch size: only powers of two are used, and no crop is computed for
  * nothing. */
-static int next_batch(int left)
+static int next_batch(int batch, int left)
 {
-    int batch = MAX_BATCH;
     while (batch > left)
         batch /= 2;
     return batch;
@@ -212,9 +211,9 @@ static fg_code refine(fg_mtcnn_run *run, int net, int *count, fg_error *err)
     for (int i = 0; i < *count; i++)
         if (fg_box_clip(&run->boxes[i], run->area.width, run->area.height, range))
             run->boxes[total++] = run->boxes[i];
-    fg_code rc = reserve_pixels(run, MAX_BATCH * crop + 1, err);
+    fg_code rc = reserve_pixels(run, (size_t)stages[net].batch * crop + 1, err);
     for (int done = 0, batch; rc == FG_OK && done < total; done += batch) {
-        batch = next_batch(total - done);
+        batch = next_batch(stages[net].batch, total - done);
         double t0 = fg_clock_monotonic_ms();
         for (int i = 0; i < batch; i++) {
             fg_box_clip(&run->boxes[done + i], run->area.width, run->area.height, range);
@@ -337,11 +336,12 @@ fg_code fg_mtcnn_warm_up(fg_mtcnn_run *run, fg_error *err)
         return rc;
     for (int y = 0; y < grey.height; y++)
         memset(grey.rgb + (size_t)y * grey.stride, 128, 3 * (size_t)grey.width);
-    if ((rc = fg_area_build(&run->area, &grey, err)) == FG_OK && (rc = reserve_boxes(run, 1, err)) == FG_OK)
+    if ((rc = fg_area_build(&run->area, &grey, err)) == FG_OK && (rc = reserve_boxes(run, 64, err)) == FG_OK)
         rc = scan_level(run, 1, grey.width, grey.height, &count, err);
     for (int net = FG_RNET; rc == FG_OK && net <= FG_ONET; net++) {
-        run->boxes[0] = (fg_box){.x1 = 1, .y1 = 1, .x2 = 48, .y2 = 48};
-        count = 1;
+        count = 2 * stages[net].batch - 1; /* every batch size once */
+        for (int i = 0; i < count; i++)
+            run->boxes[i] = (fg_box){.x1 = 1, .y1 = 1, .x2 = 48, .y2 = 48};
         rc = refine(run, net, &count, err);
     }
     fg_frame_deinit(&grey);
