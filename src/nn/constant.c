@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_BROADCAST = 1 << 20 };
+
 static fg_code like(nn_tensor **out, const nn_tensor *in, nn_dtype dtype, const char *what, fg_error *err)
 {
     int64_t dims[FG_MAX_MODEL_DIMS];
@@ -112,6 +114,12 @@ static fg_code fold_binary(const nn_graph *graph, const nn_node *node, const nn_
             return nn_node_fail(graph, node, err, FG_ERR_MODEL, "combines constants of different shapes");
         dims[d] = da > db ? da : db;
     }
+    /* A row and a column of a few bytes would make a matrix of gigabytes; no network needs that. */
+    uint64_t count = 1;
+    for (int d = 0; d < rank && count <= MAX_BROADCAST; d++)
+        count *= (uint64_t)dims[d];
+    if (count > MAX_BROADCAST && count > a->count && count > b->count)
+        return nn_node_fail(graph, node, err, FG_ERR_LIMIT, "makes too large a constant of small ones");
     fg_code rc = nn_tensor_new(out, a->dtype, dims, (size_t)rank, graph->path, err);
     if (rc)
         return rc;

@@ -1,0 +1,678 @@
+/* What nn/ does with files that are damaged, hostile or foreign, with several threads and sizes, and with
+ * published models. */
+#include "base/file.h"
+#include "nn/nn.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/onnx_model.h"
+#include "support/shared.h"
+
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char folder[64];
+static char model_path[128];
+static const char *program;
+
+static int setup(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/fg-test-nn-XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(model_path, sizeof model_path, "%s/model.onnx", folder);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+static const char *in_folder(const char *name)
+{
+    static char path[192];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void write_file(const char *path, const void *data, size_t size)
+{
+    fg_error err;
+    assert_int_equal(fg_file_write_atomic(path, data, size, &err), FG_OK);
+}
+
+/* A small net of any size: convolution, PReLU, pooling, two heads. */
+static om_model *small_model(void)
+{
+    om_model *m = om_new(3, 0, 0, 13);
+    om_floats(m, "w", om_random(m, 270, 1), 4, 10, 3, 3, 3);
+    om_floats(m, "b", om_random(m, 10, 2), 1, 10, 0, 0, 0);
+    om_floats(m, "slope", om_random(m, 10, 3), 3, 10, 1, 1, 0);
+    om_floats(m, "w2", om_random(m, 20, 4), 4, 2, 10, 1, 1);
+    om_node(m, "Conv", "c", "x w b");
+    om_node(m, "PRelu", "p", "c slope");
+    Onnx__NodeProto *n = om_node(m, "MaxPool", "q", "p");
+    om_ints(m, n, "kernel_shape", 2, 2, 2);
+    om_ints(m, n, "strides", 2, 2, 2);
+    om_int(m, n, "ceil_mode", 1);
+    om_node(m, "Conv", "reg", "q w2");
+    n = om_node(m, "Softmax", "prob", "reg");
+    om_int(m, n, "axis", 1);
+    om_output(m, "reg");
+    om_output(m, "prob");
+    return m;
+}
+
+static fg_code open_model(const char *path, fg_error *err)
+{
+    fg_net *net = NULL;
+    fg_net_options options = {.precision = FG_PRECISION_F32};
+    *err = (fg_error){0};
+    fg_code rc = fg_net_open(&net, path, &options, err);
+    if (rc) {
+        assert_null(net);
+        assert_int_equal(err->code, rc);
+        assert_true(strlen(err->msg) > 0);
+        assert_null(strchr(err->msg, '\n'));
+    }
+    fg_net_close(net);
+    return rc;
+}
+
+static void assert_opens(om_model *m, fg_code want, const char *part)
+{
+    fg_error err;
+    om_save(m, model_path, NULL);
+    fg_code rc = open_model(model_path, &err);
+    if (rc != want || (part && !strstr(err.msg, part)))
+        fail_msg("%s, not %s with \"%s\": %s", fg_code_name(rc), fg_code_name(want), part ? part : "",
+                 err.msg);
+    if (rc)
+        assert_non_null(strstr(err.msg, model_path));
+    om_free(m);
+}
+
+static void test_info(void **state)
+{
+    om_model *m = small_model();
+    uint8_t *bytes = NULL;
+    size_t size = om_save(m, model_path, &bytes);
+    fg_net *net = NULL;
+    fg_error err;
+    char sha[FG_SHA256_HEX];
+    fg_net_options options = {.precision = FG_PRECISION_AUTO, .input_height = 12, .input_width = 14};
+    (void)state;
+    assert_int_equal(fg_net_open(&net, model_path, &options, &err), FG_OK);
+    const fg_net_info *info = fg_net_info_view(net);
+    assert_int_equal(info->channels, 3);
+    assert_int_equal(info->height, 0);
+    assert_int_equal(info->width, 0);
+    assert_int_equal(info->outputs, 2);
+    assert_string_equal(info->output_names[0], "reg");
+    assert_string_equal(info->output_names[1], "prob");
+    assert_int_equal(info->macs, 10 * 12 * 270 / 10 * 10 + 5 * 6 * 20);
+    assert_true(info->precision == FG_PRECISION_F32 || info->precision == FG_PRECISION_BF16);
+    assert_true(strlen(info->isa) > 2);
+    fg_sha256_hex(bytes, size, sha);
+    assert_string_equal(info->sha256, sha);
+    fg_net_close(net);
+    free(bytes);
+    om_free(m);
+}
+
+static void test_precision_names(void **state)
+{
+    fg_precision p;
+    fg_error err;
+    (void)state;
+    for (fg_precision i = FG_PRECISION_AUTO; i < FG_PRECISION_COUNT; i++) {
+        assert_int_equal(fg_precision_parse(&p, fg_precision_name(i), &err), FG_OK);
+        assert_int_equal(p, i);
+    }
+    assert_int_equal(fg_precision_parse(&p, "f64", &err), FG_ERR_USAGE);
+}
+
+static void test_unknown_operator(void **state)
+{
+    om_model *m = small_model();
+    (void)state;
+    om_node(m, "Erf", "strange", "q");
+    om_output(m, "strange");
+    assert_opens(m, FG_ERR_UNSUPPORTED, "operator Erf (node 'strange')");
+    m = small_model();
+    om_node(m, "Relu", "r", "q")->domain = om_text(m, "com.example");
+    assert_opens(m, FG_ERR_UNSUPPORTED, "com.example.Relu");
+    m = small_model();
+    om_int(m, m->nodes[0], "newest_option", 1);
+    assert_opens(m, FG_ERR_UNSUPPORTED, "newest_option");
+    m = small_model();
+    m->opset.version = 99;
+    assert_opens(m, FG_ERR_UNSUPPORTED, "99");
+}
+
+static void test_broken_graphs(void **state)
+{
+    (void)state;
+    om_model *m = small_model(); /* a cycle */
+    m->nodes[1]->input[0] = om_text(m, "reg");
+    assert_opens(m, FG_ERR_MODEL, "its own output");
+    m = small_model();
+    m->nodes[0]->input[0] = om_text(m, "nothing");
+    assert_opens(m, FG_ERR_MODEL, "'nothing'");
+    m = small_model();
+    m->graph.n_input = 0;
+    assert_opens(m, FG_ERR_MODEL, NULL);
+    m = small_model();
+    m->graph.n_output = 0;
+    assert_opens(m, FG_ERR_MODEL, NULL);
+    m = small_model(); /* one name written twice */
+    om_node(m, "Relu", "p", "c");
+    assert_opens(m, FG_ERR_MODEL, "'p'");
+    m = small_model();
+    om_floats(m, "w", om_random(m, 4, 1), 1, 4, 0, 0, 0);
+    assert_opens(m, FG_ERR_MODEL, "given twice");
+    m = small_model();
+    om_output(m, "w");
+    assert_opens(m, FG_ERR_UNSUPPORTED, "'w'");
+    m = small_model();
+    for (int i = 0; i < 8; i++)
+        om_output(m, "reg");
+    assert_opens(m, FG_ERR_UNSUPPORTED, "10 outputs");
+    m = small_model(); /* weights for other channels */
+    m->tensors[0]->dims[1] = 9;
+    m->tensors[0]->dims[2] = 1;
+    assert_opens(m, FG_ERR_MODEL, "channels");
+    m = small_model();
+    m->nodes[2]->n_input = 0;
+    assert_opens(m, FG_ERR_MODEL, "no input");
+    m = small_model(); /* a window larger than any image */
+    m->nodes[2]->attribute[0]->ints[0] = 1 << 20;
+    assert_opens(m, FG_ERR_MODEL, "smaller than its window");
+    m = small_model();
+    m->nodes[2]->attribute[1]->ints[0] = 0;
+    assert_opens(m, FG_ERR_MODEL, "window");
+    m = small_model();
+    m->nodes[2]->attribute[0]->ints[0] = -3;
+    assert_opens(m, FG_ERR_UNSUPPORTED, "kernel_shape");
+}
+
+static void test_lying_tensors(void **state)
+{
+    (void)state;
+    om_model *m = small_model();
+    m->tensors[0]->dims[0] = 11;
+    assert_opens(m, FG_ERR_MODEL, "dimensions do not fit");
+    m = small_model(); /* the product wraps around to what is there */
+    m->tensors[0]->dims[0] = (int64_t)1 << 62;
+    m->tensors[0]->dims[1] = 4;
+    assert_opens(m, FG_ERR_MODEL, "dimensions do not fit");
+    m = small_model();
+    m->tensors[0]->dims[0] = -10;
+    assert_opens(m, FG_ERR_MODEL, "dimensions do not fit");
+    m = small_model();
+    m->tensors[0]->data_type = 14;
+    assert_opens(m, FG_ERR_UNSUPPORTED, "type 14");
+    m = small_model();
+    m->tensors[0]->has_data_location = 1;
+    m->tensors[0]->data_location = ONNX__TENSOR_PROTO__DATA_LOCATION__EXTERNAL;
+    assert_opens(m, FG_ERR_UNSUPPORTED, "another file");
+    m = small_model();
+    m->inputs[0]->type->tensor_type->shape->dim[1]->dim_value = (int64_t)1 << 40;
+    assert_opens(m, FG_ERR_LIMIT, NULL);
+    m = om_new(3, 1 << 20, 1 << 20, 13);
+    om_node(m, "Relu", "r", "x");
+    om_output(m, "r");
+    assert_opens(m, FG_ERR_LIMIT, NULL);
+}
+
+/* Small constants that broadcast to ever larger ones. */
+static void test_constants_that_grow(void **state)
+{
+    om_model *m = om_new(3, 0, 0, 13);
+    (void)state;
+    om_floats(m, "a", om_random(m, 16384, 1), 2, 16384, 1, 0, 0);
+    om_floats(m, "b", om_random(m, 16384, 1), 2, 1, 16384, 0, 0);
+    om_node(m, "Add", "ab", "a b");
+    om_node(m, "Mul", "x1", "x ab");
+    om_output(m, "x1");
+    assert_opens(m, FG_ERR_LIMIT, NULL);
+}
+
+static void test_damaged_bytes(void **state)
+{
+    om_model *m = small_model();
+    uint8_t *bytes = NULL;
+    size_t size = om_save(m, model_path, &bytes);
+    fg_error err;
+    (void)state;
+    for (size_t cut = 0; cut < size; cut += cut < 64 || cut + 64 > size ? 1 : 37) {
+        write_file(model_path, bytes, cut);
+        assert_int_equal(open_model(model_path, &err), FG_ERR_MODEL);
+    }
+    /* Whatever comes of it, no crash; the sanitizers watch. */
+    for (size_t i = 0; i < size; i += 3) {
+        bytes[i] ^= 0x55;
+        write_file(model_path, bytes, size);
+        (void)!open_model(model_path, &err);
+        bytes[i] ^= 0x55;
+    }
+    memset(bytes, 'A', size);
+    write_file(model_path, bytes, size);
+    assert_int_equal(open_model(model_path, &err), FG_ERR_MODEL);
+    assert_int_equal(open_model(in_folder("absent.onnx"), &err), FG_ERR_NOT_FOUND);
+    assert_int_equal(open_model(folder, &err), FG_ERR_INPUT);
+    free(bytes);
+    om_free(m);
+}
+
+/* protobuf-c would recurse once a level. */
+static void test_deep_nesting(void **state)
+{
+    enum { LEVELS = 200000 };
+    static const uint8_t tags[3] = {1 << 3 | 2, 5 << 3 | 2, 6 << 3 | 2}; /* graph.node.attribute.g ... */
+    uint8_t *bytes = malloc(LEVELS * 6 + 16);
+    size_t at = LEVELS * 6 + 16;
+    size_t inner = 0;
+    fg_error err;
+    (void)state;
+    assert_non_null(bytes);
+    for (int level = LEVELS; level >= 0; level--) {
+        size_t length = inner;
+        uint8_t header[6];
+        int n = 0;
+        header[n++] = level ? tags[(level - 1) % 3] : 7 << 3 | 2;
+        do {
+            header[n++] = (uint8_t)((length & 127) | (length > 127 ? 128 : 0));
+            length >>= 7;
+        } while (length);
+        at -= (size_t)n;
+        memcpy(bytes + at, header, (size_t)n);
+        inner += (size_t)n;
+    }
+    write_file(model_path, bytes + at, inner);
+    assert_int_equal(open_model(model_path, &err), FG_ERR_LIMIT);
+    free(bytes);
+}
+
+typedef struct worker {
+    const fg_net *net;
+    const float *pixels;
+    float first[64];
+    bool same;
+} worker;
+
+/* Sizes in turn, more than a run keeps; each gives what it gave the first time. */
+static void *work(void *context)
+{
+    worker *w = context;
+    fg_net_run *run = NULL;
+    fg_error err;
+    fg_tensor_view out[FG_NET_MAX_OUTPUTS];
+    float first[70] = {0};
+    w->same = fg_net_run_new(&run, w->net, &err) == FG_OK;
+    for (int round = 0; round < 3 && w->same; round++)
+        for (int i = 0; i < 70 && w->same; i++) {
+            w->same = fg_net_exec(run, w->pixels, 1 + i % 2, 10 + i, 40 - i / 2, out, &err) == FG_OK;
+            if (!w->same)
+                break;
+            float last = out[1].data[out[1].dims[2] * out[1].dims[3] - 1];
+            if (round == 0)
+                first[i] = last;
+            w->same = first[i] == last;
+        }
+    memcpy(w->first, first, sizeof w->first);
+    fg_net_run_free(run);
+    return NULL;
+}
+
+static void test_threads_and_sizes(void **state)
+{
+    om_model *m = small_model();
+    fg_net *net = NULL;
+    fg_error err;
+    pthread_t threads[4];
+    worker workers[4];
+    const float *pixels = om_random(m, 2 * 80 * 40 * 3, 5);
+    (void)state;
+    om_save(m, model_path, NULL);
+    assert_int_equal(fg_net_open(&net, model_path, NULL, &err), FG_OK);
+    for (int i = 0; i < 4; i++) {
+        workers[i] = (worker){.net = net, .pixels = pixels};
+        assert_int_equal(pthread_create(&threads[i], NULL, work, &workers[i]), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+        assert_true(workers[i].same);
+        assert_memory_equal(workers[i].first, workers[0].first, sizeof workers[0].first);
+    }
+    fg_net_close(net);
+    om_free(m);
+}
+
+static void test_wrong_sizes(void **state)
+{
+    om_model *m = om_new(3, 8, 8, 13);
+    fg_net *net = NULL;
+    fg_net_run *run = NULL;
+    fg_error err;
+    float pixels[8 * 8 * 3] = {0};
+    fg_tensor_view out[FG_NET_MAX_OUTPUTS];
+    fg_net_options options = {.precision = FG_PRECISION_F32, .input_height = 9, .input_width = 8};
+    (void)state;
+    om_node(m, "Relu", "r", "x");
+    om_output(m, "r");
+    om_save(m, model_path, NULL);
+    assert_int_equal(fg_net_open(&net, model_path, &options, &err), FG_ERR_USAGE);
+    assert_int_equal(fg_net_open(&net, model_path, NULL, &err), FG_OK);
+    assert_int_equal(fg_net_run_new(&run, net, &err), FG_OK);
+    assert_int_equal(fg_net_exec(run, pixels, 1, 9, 8, out, &err), FG_ERR_USAGE);
+    assert_int_equal(fg_net_exec(run, pixels, 0, 8, 8, out, &err), FG_ERR_USAGE);
+    assert_int_equal(fg_net_exec(run, pixels, 1 << 23, 8, 8, out, &err), FG_ERR_LIMIT);
+    assert_null(out[0].data);
+    assert_int_equal(fg_net_exec(run, pixels, 1, 8, 8, out, &err), FG_OK);
+    assert_int_equal(out[0].rank, 4);
+    fg_net_run_free(run);
+    fg_net_close(net);
+    om_free(m);
+}
+
+/* Child of the next test: the net in f32 on this process's instruction set, one output as raw floats to
+ * stdout. */
+static int print_output(const char *path, const char *pixels_path)
+{
+    static float pixels[2 * 33 * 29 * 3];
+    fg_net *net = NULL;
+    fg_net_run *run = NULL;
+    fg_error err;
+    fg_tensor_view out[FG_NET_MAX_OUTPUTS];
+    fg_net_options options = {.precision = FG_PRECISION_F32};
+    FILE *f = fopen(pixels_path, "rb");
+    if (!f || fread(pixels, sizeof pixels, 1, f) != 1 || fclose(f) != 0)
+        return 2;
+    if (fg_net_open(&net, path, &options, &err) || fg_net_run_new(&run, net, &err) ||
+        fg_net_exec(run, pixels, 2, 33, 29, out, &err)) {
+        fprintf(stderr, "%s\n", err.msg);
+        return 1;
+    }
+    size_t count =
+        (size_t)out[0].dims[0] * (size_t)out[0].dims[1] * (size_t)out[0].dims[2] * (size_t)out[0].dims[3];
+    printf("%-31s", fg_net_info_view(net)->isa);
+    fwrite(out[0].data, sizeof(float), count, stdout);
+    fg_net_run_free(run);
+    fg_net_close(net);
+    return 0;
+}
+
+static void test_instruction_sets(void **state)
+{
+    static const char *const isas[] = {"ALL", "AVX512_CORE", "AVX2", "AVX", "SSE41"};
+    enum { COUNT = 2 * 2 * 16 * 14 };
+    om_model *m = small_model();
+    static float first[COUNT];
+    char command[512];
+    char pixels_path[128];
+    (void)state;
+    om_save(m, model_path, NULL);
+    snprintf(pixels_path, sizeof pixels_path, "%s/pixels", folder);
+    write_file(pixels_path, om_random(m, 2 * 33 * 29 * 3, 5), 2 * 33 * 29 * 3 * sizeof(float));
+    for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+        char isa[32] = "";
+        static float got[COUNT];
+        snprintf(command, sizeof command, "ONEDNN_MAX_CPU_ISA=%s %s --print %s %s", isas[i], program,
+                 model_path, pixels_path);
+        FILE *f = popen(command, "r");
+        assert_non_null(f);
+        assert_int_equal(fread(isa, 31, 1, f), 1);
+        assert_int_equal(fread(got, sizeof(float), COUNT, f), COUNT);
+        assert_int_equal(pclose(f), 0);
+        if (i == 0)
+            memcpy(first, got, sizeof first);
+        for (int k = 0; k < COUNT; k++)
+            assert_true(fabsf(got[k] - first[k]) <= 2e-5f);
+        if (strcmp(isas[i], "SSE41") == 0)
+            assert_int_equal(strncmp(isa, "sse41", 5), 0);
+    }
+    om_free(m);
+}
+
+static void test_peak(void **state)
+{
+    double f32 = 0.0;
+    fg_error err;
+    (void)state;
+    assert_int_equal(fg_nn_measure_peak(FG_PRECISION_F32, &f32, &err), FG_OK);
+    assert_true(f32 > 0.5 && f32 < 10000.0);
+}
+
+/* OpenVINO IR: y = prelu(conv(x * k) + b). */
+static const char ir_head[] =
+    "<?xml version=\"1.0\"?>\n<net name=\"t\" version=\"11\"><layers>"
+    "<layer id=\"0\" name=\"in\" type=\"Parameter\" version=\"opset1\"><data shape=\"1,2,4,4\" "
+    "element_type=\"f32\"/><output><port id=\"0\"/></output></layer>"
+    "<layer id=\"1\" name=\"k\" type=\"Const\" version=\"opset1\"><data element_type=\"f16\" shape=\"\" "
+    "offset=\"0\" size=\"2\"/><output><port id=\"0\"/></output></layer>"
+    "<layer id=\"2\" name=\"kk\" type=\"Convert\" version=\"opset1\"><data "
+    "destination_type=\"f32\"/><input><port id=\"0\"/></input><output><port id=\"1\"/></output></layer>"
+    "<layer id=\"3\" name=\"mul\" type=\"Multiply\" version=\"opset1\"><input><port id=\"0\"/><port "
+    "id=\"1\"/></input><output><port id=\"2\"/></output></layer>"
+    "<layer id=\"4\" name=\"w\" type=\"Const\" version=\"opset1\"><data element_type=\"f32\" shape=\"2, 1, "
+    "1, 1, 1\" offset=\"4\" size=\"8\"/><output><port id=\"0\"/></output></layer>"
+    "<layer id=\"5\" name=\"conv\" type=\"GroupConvolution\" version=\"opset1\"><data strides=\"1, 1\" "
+    "dilations=\"1, 1\" pads_begin=\"0, 0\" pads_end=\"0, 0\" auto_pad=\"explicit\"/><input><port "
+    "id=\"0\"/><port id=\"1\"/></input><output><port id=\"2\"/></output></layer>"
+    "<layer id=\"6\" name=\"s\" type=\"Const\" version=\"opset1\"><data element_type=\"f32\" shape=\"2\" "
+    "offset=\"12\" size=\"8\"/><output><port id=\"0\"/></output></layer>";
+static const char ir_tail[] = "<layer id=\"7\" name=\"prelu\" type=\"PReLU\" version=\"opset1\"><input><port "
+                              "id=\"0\"/><port id=\"1\"/></input><output><port id=\"2\"/></output></layer>"
+                              "<layer id=\"8\" name=\"out\" type=\"Result\" version=\"opset1\"><input><port "
+                              "id=\"0\"/></input></layer></layers><edges>"
+                              "<edge from-layer=\"0\" from-port=\"0\" to-layer=\"3\" to-port=\"0\"/><edge "
+                              "from-layer=\"1\" from-port=\"0\" to-layer=\"2\" to-port=\"0\"/>"
+                              "<edge from-layer=\"2\" from-port=\"1\" to-layer=\"3\" to-port=\"1\"/><edge "
+                              "from-layer=\"3\" from-port=\"2\" to-layer=\"5\" to-port=\"0\"/>"
+                              "<edge from-layer=\"4\" from-port=\"0\" to-layer=\"5\" to-port=\"1\"/><edge "
+                              "from-layer=\"5\" from-port=\"2\" to-layer=\"7\" to-port=\"0\"/>"
+                              "<edge from-layer=\"6\" from-port=\"0\" to-layer=\"7\" to-port=\"1\"/><edge "
+                              "from-layer=\"7\" from-port=\"2\" to-layer=\"8\" to-port=\"0\"/></edges></net>";
+
+/* from and to: what to replace in the text, once. */
+static fg_code open_ir(const char *from, const char *to, size_t weights_size, fg_error *err)
+{
+    static char text[8192];
+    static const struct {
+        uint16_t k[2];
+        float w[2], s[2];
+    } weights = {{0x4000, 0}, {3.0f, -1.0f}, {0.5f, 0.25f}}; /* k = 2 */
+    char changed[8192];
+    snprintf(text, sizeof text, "%s%s", ir_head, ir_tail);
+    char *at = from ? strstr(text, from) : NULL;
+    assert_true(!from || at);
+    if (at) {
+        snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+        strcpy(text, changed);
+    }
+    write_file(in_folder("ir.xml"), text, strlen(text));
+    write_file(in_folder("ir.bin"), &weights, weights_size);
+    return open_model(in_folder("ir.xml"), err);
+}
+
+static void test_ir(void **state)
+{
+    fg_error err;
+    fg_net *net = NULL;
+    fg_net_run *run = NULL;
+    float pixels[32];
+    fg_tensor_view out[FG_NET_MAX_OUTPUTS];
+    (void)state;
+    assert_int_equal(open_ir(NULL, NULL, 20, &err), FG_OK);
+    assert_int_equal(
+        fg_net_open(&net, in_folder("ir.xml"), &(fg_net_options){.precision = FG_PRECISION_F32}, &err),
+        FG_OK);
+    assert_int_equal(fg_net_info_view(net)->height, 4);
+    assert_int_equal(fg_net_run_new(&run, net, &err), FG_OK);
+    for (int i = 0; i < 32; i++)
+        pixels[i] = (float)(i - 16);
+    assert_int_equal(fg_net_exec(run, pixels, 1, 4, 4, out, &err), FG_OK);
+    assert_string_equal(fg_net_info_view(net)->output_names[0], "out");
+    for (int i = 0; i < 16; i++) {
+        float a = 6.0f * pixels[2 * i];
+        float b = -2.0f * pixels[2 * i + 1];
+        assert_true(out[0].data[i] == (a > 0 ? a : a * 0.5f));
+        assert_true(out[0].data[16 + i] == (b > 0 ? b : b * 0.25f));
+    }
+    fg_net_run_free(run);
+    fg_net_close(net);
+}
+
+static void test_broken_ir(void **state)
+{
+    static const struct {
+        const char *from, *to;
+        fg_code code;
+        const char *part;
+    } cases[] = {
+        {"offset=\"12\"", "offset=\"13\"", FG_ERR_MODEL, "outside the .bin"},
+        {"offset=\"12\"", "offset=\"-4\"", FG_ERR_MODEL, "outside the .bin"},
+        {"offset=\"12\"", "offset=\"9223372036854775807\"", FG_ERR_MODEL, "outside the .bin"},
+        {"size=\"8\"", "size=\"-8\"", FG_ERR_MODEL, "node 'w'"},
+        {"shape=\"2, 1, 1, 1, 1\"", "shape=\"4294967298, 4294967296\"", FG_ERR_MODEL, "node 'w'"},
+        {"shape=\"2, 1, 1, 1, 1\"", "shape=\"2, 1, 1, 1, 1, 1, 1\"", FG_ERR_MODEL, "node 'w'"},
+        {"type=\"PReLU\"", "type=\"Gelu\"", FG_ERR_UNSUPPORTED, "operator Gelu (node 'prelu')"},
+        {"version=\"11\"", "version=\"7\"", FG_ERR_UNSUPPORTED, "version"},
+        {"<net ", "<!DOCTYPE net [<!ENTITY a \"b\">]><net ", FG_ERR_MODEL, "document type"},
+        {"</net>", "", FG_ERR_MODEL, NULL},
+        {"<net ", "<graph ", FG_ERR_MODEL, NULL},
+        {"from-layer=\"3\"", "from-layer=\"33\"", FG_ERR_MODEL, "no edge"},
+        {"from-layer=\"3\"", "from-layer=\"7\"", FG_ERR_MODEL, "its own output"},
+        {"id=\"4\" name", "id=\"5\" name", FG_ERR_MODEL, "id of another"},
+        {"shape=\"1,2,4,4\"", "shape=\"1,2,4\"", FG_ERR_UNSUPPORTED, "N,C,H,W"},
+        {"shape=\"1,2,4,4\"", "shape=\"1,3,4,4\"", FG_ERR_MODEL, "channels"},
+        {"strides=\"1, 1\"", "strides=\"1, 0\"", FG_ERR_MODEL, "window"},
+        {"strides=\"1, 1\"", "strides=\"1\"", FG_ERR_UNSUPPORTED, "window"},
+        {"auto_pad=\"explicit\"", "auto_pad=\"strange\"", FG_ERR_UNSUPPORTED, "auto_pad"},
+        {"name=\"k\"", "nome=\"k\"", FG_ERR_MODEL, NULL},
+    };
+    fg_error err;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fg_code rc = open_ir(cases[i].from, cases[i].to, 20, &err);
+        if (rc != cases[i].code || (cases[i].part && !strstr(err.msg, cases[i].part)))
+            fail_msg("%s -> %s: %s: %s", cases[i].from, cases[i].to, fg_code_name(rc), err.msg);
+    }
+    assert_int_equal(open_ir(NULL, NULL, 19, &err), FG_ERR_MODEL);
+    unlink(in_folder("ir.bin"));
+    assert_int_equal(open_model(in_folder("ir.xml"), &err), FG_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.msg, "ir.bin"));
+}
+
+static void *read_npy(const char *name, size_t size)
+{
+    uint8_t head[10];
+    FILE *f = fopen(shared_path(name), "rb");
+    void *data = malloc(size);
+    assert_non_null(f);
+    assert_non_null(data);
+    assert_int_equal(fread(head, 10, 1, f), 1);
+    assert_int_equal(fseek(f, 10 + head[8] + 256 * head[9], SEEK_SET), 0);
+    assert_int_equal(fread(data, 1, size, f), size);
+    fclose(f);
+    return data;
+}
+
+static void test_published_embedder(void **state)
+{
+    enum { CHIPS = 24, PIXELS = 128 * 128, NUMBERS = 256 };
+    (void)state;
+    NEED_SHARED("models/openvino/face-reidentification-retail-0095.xml");
+    NEED_SHARED("vectors/retail0095_chips_rgb_u8.npy");
+    uint8_t *chips = read_npy("vectors/retail0095_chips_rgb_u8.npy", (size_t)CHIPS * PIXELS * 3);
+    float *wanted = read_npy("vectors/retail0095_embeddings_f32.npy", sizeof(float) * CHIPS * NUMBERS);
+    float *pixels = malloc(sizeof(float) * PIXELS * 3);
+    assert_non_null(pixels);
+    for (fg_precision precision = FG_PRECISION_F32; precision <= FG_PRECISION_BF16; precision++) {
+        fg_net *net = NULL;
+        fg_net_run *run = NULL;
+        fg_error err;
+        fg_net_options options = {.precision = precision};
+        fg_tensor_view out[FG_NET_MAX_OUTPUTS];
+        double worst = 1.0;
+        fg_code rc = fg_net_open(&net, shared_path("models/openvino/face-reidentification-retail-0095.xml"),
+                                 &options, &err);
+        if (rc == FG_ERR_UNSUPPORTED && precision == FG_PRECISION_BF16)
+            continue;
+        assert_int_equal(rc, FG_OK);
+        assert_int_equal(fg_net_run_new(&run, net, &err), FG_OK);
+        for (int chip = 0; chip < CHIPS; chip++) {
+            double dot = 0.0;
+            double a = 0.0;
+            double b = 0.0;
+            for (int i = 0; i < PIXELS; i++)
+                for (int c = 0; c < 3; c++)
+                    pixels[i * 3 + c] = chips[((size_t)chip * PIXELS + (size_t)i) * 3 + (size_t)(2 - c)];
+            assert_int_equal(fg_net_exec(run, pixels, 1, 128, 128, out, &err), FG_OK);
+            for (int i = 0; i < NUMBERS; i++) {
+                double x = (double)out[0].data[i];
+                double y = (double)wanted[chip * NUMBERS + i];
+                dot += x * y;
+                a += x * x;
+                b += y * y;
+            }
+            worst = fmin(worst, dot / sqrt(a * b));
+        }
+        print_message("retail-0095 in %s: cosine >= %.6f\n", fg_precision_name(precision), worst);
+        assert_true(worst >= (precision == FG_PRECISION_F32 ? 0.9999 : 0.999));
+        fg_net_run_free(run);
+        fg_net_close(net);
+    }
+    free(chips);
+    free(wanted);
+    free(pixels);
+}
+
+static void test_foreign_networks(void **state)
+{
+    fg_error err;
+    (void)state;
+    NEED_SHARED("models/openvino/landmarks-regression-retail-0009.xml");
+    assert_int_equal(open_model(shared_path("models/openvino/landmarks-regression-retail-0009.xml"), &err),
+                     FG_OK);
+    assert_int_equal(open_model(shared_path("models/yunet/yunet_n_dynamic.onnx"), &err), FG_ERR_UNSUPPORTED);
+    assert_non_null(strstr(err.msg, "operator Resize (node 'Resize_43')"));
+}
+
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_info),
+        cmocka_unit_test(test_precision_names),
+        cmocka_unit_test(test_unknown_operator),
+        cmocka_unit_test(test_broken_graphs),
+        cmocka_unit_test(test_lying_tensors),
+        cmocka_unit_test(test_constants_that_grow),
+        cmocka_unit_test(test_damaged_bytes),
+        cmocka_unit_test(test_deep_nesting),
+        cmocka_unit_test(test_threads_and_sizes),
+        cmocka_unit_test(test_wrong_sizes),
+        cmocka_unit_test(test_instruction_sets),
+        cmocka_unit_test(test_peak),
+        cmocka_unit_test(test_ir),
+        cmocka_unit_test(test_broken_ir),
+        cmocka_unit_test(test_published_embedder),
+        cmocka_unit_test(test_foreign_networks),
+    };
+    program = argv[0];
+    if (argc == 4 && strcmp(argv[1], "--print") == 0)
+        return print_output(argv[2], argv[3]);
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
