@@ -14,7 +14,7 @@
 #define IO_BYTES (64 << 10)
 #define MAX_STREAMS "32"
 #define PROBE_BYTES "5000000"
-#define MAX_READS (10l * FG_MAX_VIDEO_FRAMES) /* packets of any stream */
+#define MAX_READS (10L * FG_MAX_VIDEO_FRAMES) /* packets of any stream */
 #define MAX_FAILURES 16
 /* One allocation inside FFmpeg; a plane of the largest frame in 16 bits is 71 MB. */
 #define MAX_ALLOCATION ((size_t)256 << 20)
@@ -218,7 +218,8 @@ static fg_code choose_decoder(fg_demuxer *d, fg_error *err)
 static fg_code check_size(const fg_demuxer *d, fg_error *err)
 {
     const AVCodecParameters *p = d->stream->codecpar;
-    if (p->width > 0 && p->height > 0 && (uint64_t)p->width * (uint64_t)p->height > FG_MAX_VIDEO_PIXELS)
+    if (p->width > 0 && p->height > 0 &&
+        (uint64_t)p->width * (uint64_t)p->height > (uint64_t)FG_MAX_VIDEO_PIXELS)
         return FG_FAIL(err, FG_ERR_LIMIT,
                        "frames of %d x %d pixels; at most %u megapixels are taken: save it smaller", p->width,
                        p->height, FG_MAX_VIDEO_PIXELS >> 20);
@@ -253,7 +254,7 @@ static fg_code probe(fg_demuxer *d, fg_error *err)
     if (streams > sizeof per_stream / sizeof per_stream[0])
         return FG_FAIL(err, FG_ERR_LIMIT, "%u streams in the file; give a video with one", streams);
     for (unsigned i = 0; rc == FG_OK && i < streams; i++)
-        rc = fg_decoder_options(&per_stream[i], FG_MAX_VIDEO_PIXELS, 1, err);
+        rc = fg_decoder_options(&per_stream[i], (int64_t)FG_MAX_VIDEO_PIXELS, 1, err);
     if (rc == FG_OK) {
         int code = avformat_find_stream_info(d->format, per_stream);
         if (code < 0)

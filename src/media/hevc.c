@@ -77,7 +77,7 @@ static bool to_byte_stream(decoder *d)
         const size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
         if (length > d->size - at - 4)
             return false;
-        memcpy(p, "\0\0\0\1", 4);
+        memcpy(p, (const uint8_t[4]){0, 0, 0, 1}, 4);
         at += 4 + length;
     }
     return at == d->size && at > 0;

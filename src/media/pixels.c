@@ -106,30 +106,31 @@ fg_code fg_reducer_init(fg_reducer *reducer, int width, int height, int halvings
 /* Sums fit: a block holds at most 4^12 values of 255. */
 static void finish_band(fg_reducer *reducer)
 {
-    int block = 1 << reducer->halvings;
-    int band = (reducer->rows - 1) >> reducer->halvings;
-    uint32_t rows = (uint32_t)(reducer->rows - (band << reducer->halvings));
+    const int halvings = reducer->halvings;
+    const int band = (reducer->rows - 1) >> halvings;
+    const uint32_t rows = (uint32_t)(reducer->rows - (band << halvings));
+    const uint32_t *sum = reducer->sums;
     uint8_t *out = reducer->frame.rgb + (size_t)band * reducer->frame.stride;
     for (int x = 0; x < reducer->frame.width; x++) {
-        int columns = reducer->width - (x << reducer->halvings);
-        uint32_t count = rows * (uint32_t)(columns < block ? columns : block);
+        const int columns = reducer->width - (x << halvings), block = 1 << halvings;
+        const uint32_t count = rows * (uint32_t)(columns < block ? columns : block);
         for (int c = 0; c < 3; c++)
-            out[3 * x + c] = (uint8_t)((reducer->sums[3 * x + c] + count / 2) / count);
+            *out++ = (uint8_t)((*sum++ + count / 2) / count);
     }
     memset(reducer->sums, 0, (size_t)reducer->frame.width * 3 * sizeof *reducer->sums);
 }
 
 void fg_reducer_row(fg_reducer *reducer, const uint8_t *rgb)
 {
+    const size_t width = (size_t)reducer->width;
     if (reducer->rows >= reducer->height)
         return;
     if (!reducer->sums) {
-        memcpy(reducer->frame.rgb + (size_t)reducer->rows * reducer->frame.stride, rgb,
-               (size_t)reducer->width * 3);
+        memcpy(reducer->frame.rgb + (size_t)reducer->rows * reducer->frame.stride, rgb, width * 3);
         reducer->rows++;
         return;
     }
-    for (int x = 0; x < reducer->width; x++) {
+    for (size_t x = 0; x < width; x++) {
         uint32_t *sum = reducer->sums + 3 * (x >> reducer->halvings);
         sum[0] += rgb[3 * x];
         sum[1] += rgb[3 * x + 1];
@@ -142,9 +143,12 @@ void fg_reducer_row(fg_reducer *reducer, const uint8_t *rgb)
 
 void fg_reducer_row_rgba(fg_reducer *reducer, uint8_t *rgba)
 {
-    for (int x = 0; x < reducer->width; x++)
-        for (int c = 0; c < 3; c++)
-            rgba[3 * x + c] = rgba[4 * x + c];
+    const size_t width = (size_t)reducer->width;
+    for (size_t x = 0; x < width; x++) {
+        const uint32_t alpha = rgba[4 * x + 3];
+        for (size_t c = 0; c < 3; c++)
+            rgba[3 * x + c] = (uint8_t)((rgba[4 * x + c] * alpha + 255 * (255 - alpha) + 127) / 255);
+    }
     fg_reducer_row(reducer, rgba);
 }
 

@@ -114,7 +114,7 @@ static fg_code open_decoder(fg_video *v, fg_error *err)
 {
     AVDictionary *options = NULL;
     const int wanted = v->options.threads;
-    fg_code rc = fg_decoder_options(&options, FG_MAX_VIDEO_PIXELS,
+    fg_code rc = fg_decoder_options(&options, (int64_t)FG_MAX_VIDEO_PIXELS,
                                     wanted < 1             ? 1
                                     : wanted > MAX_THREADS ? MAX_THREADS
                                                            : wanted,
