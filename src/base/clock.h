@@ -6,8 +6,9 @@
 
 #define FG_TIME_TEXT 25 /* "2026-01-31T12:34:56.789Z" with its NUL */
 
-int64_t fg_clock_unix_ms(void);                               /* since 1970, UTC; for records */
-double fg_clock_monotonic_ms(void);                           /* from any point; for durations */
+int64_t fg_clock_unix_ms(void);     /* since 1970, UTC; for records */
+double fg_clock_thread_ms(void);    /* processor time of this thread: what a busy machine does not stretch */
+double fg_clock_monotonic_ms(void); /* from any point; for durations */
 void fg_clock_text(int64_t unix_ms, char text[FG_TIME_TEXT]); /* RFC 3339, UTC */
 
 #endif

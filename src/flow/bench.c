@@ -81,11 +81,11 @@ static fg_code bench_network(bench *b, const char *stage, const char *path, fg_p
     if (rc == FG_OK)
         rc = fg_nn_measure_peak(precision, &peak, err);
     for (int round = -2; round < b->request->rounds && rc == FG_OK; round++) { /* two to warm up */
-        double start = fg_clock_monotonic_ms();
+        double start = fg_clock_thread_ms();
         for (int i = 0; i < count && rc == FG_OK; i++)
             rc = fg_net_exec(run, input, sizes[i].batch, sizes[i].height, sizes[i].width, outputs, err);
         if (round >= 0)
-            b->times[round] = fg_clock_monotonic_ms() - start;
+            b->times[round] = fg_clock_thread_ms() - start;
     }
     if (rc == FG_OK)
         tell(b, stage, precision, median(b->times, b->request->rounds), macs, peak);
@@ -207,20 +207,20 @@ static fg_code bench_photo(bench *b, fg_error *err)
         rc = fg_image_encode_jpeg(&scene, 90, &jpeg, &jpeg_size, err);
     for (int round = -2; round < rounds && rc == FG_OK; round++) {
         double t[STAGES + 1];
-        t[DECODE] = fg_clock_monotonic_ms();
+        t[DECODE] = fg_clock_thread_ms();
         if ((rc = fg_image_decode(&frame, jpeg, jpeg_size, 0, NULL, "the scene", err)) != FG_OK)
             break;
-        t[DETECT] = fg_clock_monotonic_ms();
+        t[DETECT] = fg_clock_thread_ms();
         rc = fg_detect(session, &frame, &face, 1, &faces, err);
-        t[ALIGN] = fg_clock_monotonic_ms();
+        t[ALIGN] = fg_clock_thread_ms();
         if (rc == FG_OK && faces < 1)
             rc = FG_FAIL(err, FG_ERR_STATE,
                          "the detector finds no face in the cohort's first chip; is it the right model?");
         if (rc == FG_OK && (rc = fg_align(engine, &frame, face.points, &chip, err)) == FG_OK) {
             fg_quality_measure(&face, &chip, &quality);
-            t[EMBED] = fg_clock_monotonic_ms();
+            t[EMBED] = fg_clock_thread_ms();
             rc = fg_embed(session, &chip, 1, embedding, err);
-            t[STAGES] = fg_clock_monotonic_ms();
+            t[STAGES] = fg_clock_thread_ms();
             for (int k = 0; k < STAGES && round >= 0; k++)
                 times[k * rounds + round] = t[k + 1] - t[k];
         }
@@ -250,17 +250,17 @@ static fg_code bench_video(bench *b, fg_error *err)
     fg_code rc = fg_video_open(&video, b->request->video, &options, err);
     while (rc == FG_OK) {
         fg_look look = {0};
-        double start = fg_clock_monotonic_ms(), decoded;
+        double start = fg_clock_thread_ms(), decoded;
         rc = fg_video_next(video, &frame, err);
         if (rc != FG_OK || !frame.rgb)
             break;
-        decode += (decoded = fg_clock_monotonic_ms()) - start;
+        decode += (decoded = fg_clock_thread_ms()) - start;
         rc = fg_look_at(b->worker, &frame, &look, err);
-        look_ms += fg_clock_monotonic_ms() - decoded;
-        start = fg_clock_monotonic_ms();
+        look_ms += fg_clock_thread_ms() - decoded;
+        start = fg_clock_thread_ms();
         if (rc == FG_OK && look.reason == FG_REASON_NONE)
             rc = fg_embed(b->worker->session, &look.chip, 1, embedding, err);
-        embed += fg_clock_monotonic_ms() - start;
+        embed += fg_clock_thread_ms() - start;
         frames++;
         fg_look_deinit(&look);
         fg_frame_deinit(&frame);

@@ -1,4 +1,4 @@
-/* Speed of each stage, on one thread, beside what the processor can do at most. */
+/* Speed of each stage, on one thread and in its processor time, beside what the processor can do at most. */
 #ifndef FG_FLOW_BENCH_H
 #define FG_FLOW_BENCH_H
 
