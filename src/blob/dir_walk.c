@@ -45,7 +45,7 @@ static bool is_folder(int fd, const struct dirent *entry)
 static int read_names(level *l)
 {
     long capacity = 0;
-    int copy = fcntl(l->fd, F_DUPFD_CLOEXEC, 0);
+    int copy = fg_blob_dir_enter(l->fd, "."); /* a duplicate would share its place in the folder with l->fd */
     DIR *stream = copy >= 0 ? fdopendir(copy) : NULL;
     int rc = -1;
     if (!stream) {

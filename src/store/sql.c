@@ -14,8 +14,9 @@ enum {
 
 fg_code fg_sql_fail(fg_sqlite *s, int result, fg_error *err)
 {
+    /* SQLite notes the errno of failed opens only; that of a failed write is still there. */
+    const int noted = s->db ? sqlite3_system_errno(s->db) : 0, errnum = noted ? noted : errno;
     const char *path = s->path;
-    int errnum = s->db ? sqlite3_system_errno(s->db) : 0;
     switch (result & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -110,6 +111,7 @@ void fg_sql_blob(fg_sql *q, const void *data, size_t size)
 fg_code fg_sql_step(fg_sql *q, fg_error *err)
 {
     q->row = false;
+    errno = 0;
     if (q->result == SQLITE_OK || q->result == SQLITE_ROW)
         q->result = sqlite3_step(q->stmt);
     if (q->result == SQLITE_ROW || q->result == SQLITE_DONE) {
