@@ -73,12 +73,10 @@ fg_code fg_heic_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
     }
     if ((rc = fg_image_check_size((uint64_t)width, (uint64_t)height, 0, err)) != FG_OK)
         goto done;
-    const int alpha = heif_image_handle_has_alpha_channel(handle);
     options->convert_hdr_to_8bit = 1;
     options->decoder_id = FG_HEVC_DECODER;
     fg_hevc_set_budget(BUDGET_PIXELS);
-    e = heif_decode_image(handle, &image, heif_colorspace_RGB,
-                          alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB, options);
+    e = heif_decode_image(handle, &image, heif_colorspace_RGB, heif_chroma_interleaved_RGB, options);
     if (e.code != heif_error_Ok) {
         rc = fail(err, e);
         goto done;
@@ -87,19 +85,15 @@ fg_code fg_heic_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
     const int w = heif_image_get_width(image, heif_channel_interleaved);
     const int h = heif_image_get_height(image, heif_channel_interleaved);
     uint8_t *pixels = heif_image_get_plane(image, heif_channel_interleaved, &stride);
-    if (!pixels || w < 1 || h < 1 || stride < w * (alpha ? 4 : 3)) {
+    if (!pixels || w < 1 || h < 1 || stride < w * 3) {
         rc = FG_FAIL(err, FG_ERR_INPUT, "a damaged HEIC photo; copy or save it again");
         goto done;
     }
     coded->halvings = fg_pixels_halvings(w, h, coded->max_side);
     if ((rc = fg_reducer_init(&reducer, w, h, coded->halvings, err)) != FG_OK)
         goto done;
-    for (int y = 0; y < h; y++) {
-        if (alpha)
-            fg_reducer_row_rgba(&reducer, pixels + (size_t)y * (size_t)stride);
-        else
-            fg_reducer_row(&reducer, pixels + (size_t)y * (size_t)stride);
-    }
+    for (int y = 0; y < h; y++)
+        fg_reducer_row(&reducer, pixels + (size_t)y * (size_t)stride);
     *frame = reducer.frame;
     reducer.frame = (fg_frame){0};
     coded->orientation = 1;

@@ -141,17 +141,6 @@ void fg_reducer_row(fg_reducer *reducer, const uint8_t *rgb)
         finish_band(reducer);
 }
 
-void fg_reducer_row_rgba(fg_reducer *reducer, uint8_t *rgba)
-{
-    const size_t width = (size_t)reducer->width;
-    for (size_t x = 0; x < width; x++) {
-        const uint32_t alpha = rgba[4 * x + 3];
-        for (size_t c = 0; c < 3; c++)
-            rgba[3 * x + c] = (uint8_t)((rgba[4 * x + c] * alpha + 255 * (255 - alpha) + 127) / 255);
-    }
-    fg_reducer_row(reducer, rgba);
-}
-
 void fg_reducer_deinit(fg_reducer *reducer)
 {
     fg_frame_deinit(&reducer->frame);

@@ -36,10 +36,8 @@ typedef struct fg_reducer {
 
 fg_code fg_reducer_init(fg_reducer *reducer, int width, int height, int halvings,
                         fg_error *err) FG_MUST_CHECK;
-void fg_reducer_row(fg_reducer *reducer,
-                    const uint8_t *rgb); /* width x 3 bytes; rows beyond height are ignored */
-/* As above for width x 4 bytes of R G B A, not premultiplied; alpha is dropped, in place. */
-void fg_reducer_row_rgba(fg_reducer *reducer, uint8_t *rgba);
+/* rgb: width x 3 bytes; rows beyond height are ignored. */
+void fg_reducer_row(fg_reducer *reducer, const uint8_t *rgb);
 void fg_reducer_deinit(fg_reducer *reducer);
 
 /* Reduces a whole frame in the same way. */

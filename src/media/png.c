@@ -37,36 +37,27 @@ static fg_code check_declared_size(const fg_coded *coded, fg_error *err)
     return fg_image_check_size(big_endian(coded->data + 16), big_endian(coded->data + 20), 1, err);
 }
 
-static void take_row(fg_reducer *reducer, uint8_t *row, int format)
-{
-    if (format == SPNG_FMT_RGBA8)
-        fg_reducer_row_rgba(reducer, row);
-    else
-        fg_reducer_row(reducer, row);
-}
-
 /* Interlaced rows come in seven passes, so the whole picture has to be held; otherwise one row is enough. */
-static fg_code decode_rows(spng_ctx *ctx, const struct spng_ihdr *ihdr, int format, fg_reducer *reducer,
-                           fg_error *err)
+static fg_code decode_rows(spng_ctx *ctx, const struct spng_ihdr *ihdr, fg_reducer *reducer, fg_error *err)
 {
     fg_code rc = FG_OK;
-    const size_t row_bytes = (size_t)ihdr->width * (format == SPNG_FMT_RGBA8 ? 4 : 3);
+    const size_t row_bytes = (size_t)ihdr->width * 3;
     const size_t rows = ihdr->interlace_method ? ihdr->height : 1;
     int code;
     uint8_t *pixels = malloc(row_bytes * rows);
     if (!pixels)
         return fail(err, SPNG_EMEM);
     if (ihdr->interlace_method) {
-        code = spng_decode_image(ctx, pixels, row_bytes * rows, format, SPNG_DECODE_TRNS);
+        code = spng_decode_image(ctx, pixels, row_bytes * rows, SPNG_FMT_RGB8, 0);
         for (uint32_t y = 0; code == 0 && y < ihdr->height; y++)
-            take_row(reducer, pixels + (size_t)y * row_bytes, format);
+            fg_reducer_row(reducer, pixels + (size_t)y * row_bytes);
     } else {
-        code = spng_decode_image(ctx, NULL, 0, format, SPNG_DECODE_TRNS | SPNG_DECODE_PROGRESSIVE);
+        code = spng_decode_image(ctx, NULL, 0, SPNG_FMT_RGB8, SPNG_DECODE_PROGRESSIVE);
         for (uint32_t y = 0; code == 0 && y < ihdr->height; y++) {
             code = spng_decode_row(ctx, pixels, row_bytes);
             if (code != 0 && code != SPNG_EOI)
                 break;
-            take_row(reducer, pixels, format);
+            fg_reducer_row(reducer, pixels);
         }
     }
     if (code != 0 && code != SPNG_EOI)
@@ -80,7 +71,6 @@ fg_code fg_png_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
     fg_code rc;
     int code;
     struct spng_ihdr ihdr;
-    struct spng_trns trns;
     struct spng_exif exif;
     fg_reducer reducer = {0};
     *frame = (fg_frame){0};
@@ -100,18 +90,9 @@ fg_code fg_png_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
     }
     if ((rc = fg_image_check_size(ihdr.width, ihdr.height, !ihdr.interlace_method, err)) != FG_OK)
         goto done;
-    code = spng_get_trns(ctx, &trns);
-    if (code != 0 && code != SPNG_ECHUNKAVAIL) {
-        rc = fail(err, code);
-        goto done;
-    }
-    const int format = code == 0 || ihdr.color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA ||
-                               ihdr.color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA
-                           ? SPNG_FMT_RGBA8
-                           : SPNG_FMT_RGB8;
     coded->halvings = fg_pixels_halvings((int)ihdr.width, (int)ihdr.height, coded->max_side);
     if ((rc = fg_reducer_init(&reducer, (int)ihdr.width, (int)ihdr.height, coded->halvings, err)) != FG_OK ||
-        (rc = decode_rows(ctx, &ihdr, format, &reducer, err)) != FG_OK)
+        (rc = decode_rows(ctx, &ihdr, &reducer, err)) != FG_OK)
         goto done;
     *frame = reducer.frame;
     reducer.frame = (fg_frame){0};

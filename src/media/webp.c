@@ -59,14 +59,13 @@ fg_code fg_webp_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
         rc = FG_FAIL(err, FG_ERR_UNSUPPORTED, "an animated WebP; save one picture of it as JPEG or PNG");
         goto done;
     }
-    const size_t channels = config.input.has_alpha ? 4 : 3;
-    const size_t row = (size_t)width * channels;
+    const size_t row = (size_t)width * 3;
     coded->halvings = fg_pixels_halvings(width, height, coded->max_side);
     if (!(pixels = malloc(row * (size_t)height))) {
         rc = fail(err, VP8_STATUS_OUT_OF_MEMORY);
         goto done;
     }
-    config.output.colorspace = config.input.has_alpha ? MODE_RGBA : MODE_RGB;
+    config.output.colorspace = MODE_RGB;
     config.output.is_external_memory = 1;
     config.output.u.RGBA.rgba = pixels;
     config.output.u.RGBA.stride = (int)row;
@@ -77,12 +76,8 @@ fg_code fg_webp_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
     }
     if ((rc = fg_reducer_init(&reducer, width, height, coded->halvings, err)) != FG_OK)
         goto done;
-    for (int y = 0; y < height; y++) {
-        if (channels == 4)
-            fg_reducer_row_rgba(&reducer, pixels + (size_t)y * row);
-        else
-            fg_reducer_row(&reducer, pixels + (size_t)y * row);
-    }
+    for (int y = 0; y < height; y++)
+        fg_reducer_row(&reducer, pixels + (size_t)y * row);
     *frame = reducer.frame;
     reducer.frame = (fg_frame){0};
     coded->orientation = exif_orientation(coded);
