@@ -23,7 +23,7 @@ static json_t *member_json(const fg_member *m)
 static fg_code reply_tagged(fg_request *r, json_t *document, fg_error *err)
 {
     char tag[FG_SHA256_HEX + 2], quoted[40];
-    char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+    char *text = document ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     fg_code rc;
     json_decref(document);
     if (!text)
@@ -127,11 +127,11 @@ done:
 
 fg_code fg_api_member_remove(fg_request *r, fg_error *err)
 {
-    int64_t id;
+    int64_t id, version;
     fg_actor actor = {r->who, r->address};
     fg_code rc = fg_request_id_param(r, 0, &id, err);
     if (rc == FG_OK)
-        rc = fg_member_remove(r->server->app, id, &actor, err);
+        rc = fg_member_remove(r->server->app, id, &actor, &version, err);
     return rc == FG_OK ? fg_reply_empty(r, 204, err) : rc;
 }
 

@@ -96,7 +96,7 @@ static json_t *job_json(const fg_job *job)
 /* Under the lock. */
 static void tell(fg_job *job, const char *type, json_t *data)
 {
-    char *text = data ? json_dumps(data, JSON_COMPACT) : NULL;
+    char *text = data ? json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(data);
     if (!text)
         return;

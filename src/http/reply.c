@@ -83,7 +83,7 @@ fg_code fg_reply_empty(fg_request *request, unsigned status, fg_error *err)
 static fg_code reply_document(fg_request *request, unsigned status, const char *type, json_t *document,
                               fg_error *err)
 {
-    char *text = document ? json_dumps(document, JSON_COMPACT) : NULL;
+    char *text = document ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(document);
     if (!text)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");

@@ -40,7 +40,7 @@ export async function show(main) {
       return h('tr', {},
         h('td', {'data-label': 'Time', title: exactly(r.time)}, when(r.time)),
         h('td', {'data-label': 'What'}, d ? h('span', {class: `tag ${d.tag}`}, icon(d.icon), d.title) : actions[r.action] || r.action),
-        h('td', {'data-label': 'Who'}, [r.subject, why && h('span', {class: 'soft small'}, r.subject ? ` (${why})` : why)]),
+        h('td', {'data-label': 'Who'}, (r.subject || why) && h('span', {}, r.subject, why && h('span', {class: 'soft small'}, r.subject ? ` (${why})` : why))),
         h('td', {'data-label': 'Probability', class: 'number'}, r.action === 'verify' && r.probability > 0 ? percent(r.probability) : ''),
         h('td', {'data-label': 'By', class: 'soft small'}, [r.actor, r.source].filter(Boolean).join(' · ')));
     }));

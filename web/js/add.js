@@ -130,7 +130,7 @@ export async function show(main, go) {
 
 function tips() {
   return h('aside', {class: 'card stack', 'aria-label': 'A good video'}, h('h2', {}, 'A good video'),
-    h('ul', {class: 'stack small soft'},
+    h('ul', {class: 'list small soft'},
       h('li', {}, 'Light on the face, not behind it.'), h('li', {}, 'One person only, the face filling about a third of the picture.'),
       h('li', {}, 'Look ahead, then turn slowly left, right, up and down.'), h('li', {}, 'Glasses? Half with, half without.')),
     h('p', {class: 'small soft'}, 'Only the cropped faces are kept. Every picture that cannot be used is named with its reason.'));

@@ -62,9 +62,13 @@ export async function show(main, go) {
   const cameraButton = h('button', {onclick: toggleCamera}, icon('camera'), 'Use the camera');
   const outcome = h('div', {class: 'stack', 'aria-live': 'polite'}, h('div', {class: 'card soft'}, 'The decision appears here, with its reasons.'));
 
+  const untrained = about.classifier !== null ? '' : note('info', h('div', {class: 'row between'},
+    h('span', {}, members.length ? 'Nothing is trained yet.' : 'There are no members yet.'),
+    h('a', {class: 'button main', href: members.length ? '/train' : '/add'}, members.length ? 'Train' : 'Add the first member')));
+
+  main.className = 'stack';
   main.append(h('div', {class: 'head'}, h('h1', {}, 'Test'), h('p', {}, `Who is this, and may they come in? Access needs a probability of ${percent(about.threshold, 0)} or more.`)),
-    about.classifier === null && h('div', {class: 'stack'}, note('info', h('div', {class: 'row between'}, h('span', {}, members.length ? 'Nothing is trained yet.' : 'There are no members yet.'),
-      h('a', {class: 'button main', href: members.length ? '/train' : '/add'}, members.length ? 'Train' : 'Add the first member'))), h('span')),
+    untrained,
     h('div', {class: 'two'},
       h('section', {class: 'card stack', 'aria-label': 'Photo'}, zone, stage,
         h('div', {class: 'row'}, cameraButton, rights.length > 0 && h('div', {class: 'row push'}, h('label', {htmlFor: 'require'}, 'Access for'), h('div', {}, require)))),
@@ -77,8 +81,7 @@ export async function show(main, go) {
   function draw(result) {
     stage.querySelectorAll('svg').forEach(x => x.remove());
     if (result && result.detail.width) stage.append(overlay(result));
-    if (result) outcome.replaceChildren(verdict(result), result.probability !== null && h('div', {class: 'card'}, gauge(result)), h('div', {class: 'card'}, details(result)));
-    outcome.querySelectorAll(':scope > :not(div)').forEach(x => x.remove());
+    if (result) outcome.replaceChildren(verdict(result), ...(result.probability === null ? [] : [h('div', {class: 'card'}, gauge(result))]), h('div', {class: 'card'}, details(result)));
   }
 
   async function check(blob) {

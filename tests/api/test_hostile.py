@@ -1,0 +1,287 @@
+#!/usr/bin/env python3
+"""Clients that are slow, rude or hostile, and a server that is killed."""
+import http.client
+import os
+import pathlib
+import shutil
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import unittest
+
+from client import PROGRAM, SANITIZED, Server, as_json, main, multipart
+
+
+def setUpModule():
+    global server
+    server = Server()
+
+
+def tearDownModule():
+    server.close()
+
+
+def head(method, path, *lines):
+    return '\r\n'.join([f'{method} {path} HTTP/1.1', 'Host: localhost', f'Authorization: Bearer {server.key}', *lines, '', '']).encode()
+
+
+def status(data):
+    return int(data.split(b' ', 2)[1]) if data.startswith(b'HTTP/1.1 ') else 0
+
+
+class Malformed(unittest.TestCase):
+    def tearDown(self):
+        self.assertEqual(server.get('/healthz', key=False).status, 200)
+
+    def test_lines_and_headers(self):
+        for data in (b'\0\0\0\0\r\n\r\n', b'GET\r\n\r\n', b'GET / HTTP/9.9\r\n\r\n', b'\x16\x03\x01\x02\x00\x01', b'GET / HTTP/1.1\r\nHost\r\n\r\n',
+                     b'GET ' + b'/' * 100000 + b' HTTP/1.1\r\nHost: x\r\n\r\n', b'GET / HTTP/1.1\r\nHost: localhost\r\nX: ' + b'a' * 200000 + b'\r\n\r\n',
+                     b'GET / HTTP/1.1\r\n' + b''.join(b'X-%d: y\r\n' % i for i in range(5000)) + b'\r\n'):
+            with self.subTest(data=data[:40]):
+                self.assertIn(status(server.raw(data, timeout=1)) // 100, (0, 4, 5))
+
+    def test_paths_that_climb(self):
+        for path in ('/../../etc/passwd', '/js/%2e%2e/%2e%2e/etc/passwd', '/%00', '//etc/passwd', '/js\\..\\main.js', '/api/v1/members/../keys'):
+            data = server.raw(head('GET', path, 'Connection: close'))
+            self.assertIn(status(data), (400, 404), path)
+            self.assertNotIn(b'root:', data)
+
+    def test_wrong_lengths(self):
+        for lines in (['Content-Length: -1'], ['Content-Length: x'], ['Content-Length: 99999999999999999999999'], ['Content-Length: 5', 'Content-Length: 6'],
+                      ['Transfer-Encoding: chunked', 'Content-Length: 5']):
+            data = server.raw(head('POST', '/api/v1/verify', *lines, 'Connection: close') + b'zz\r\nhello\r\n0\r\n\r\n', timeout=2)
+            self.assertIn(status(data) // 100, (0, 4), lines)
+
+    def test_a_body_that_is_said_to_be_too_large_is_refused_at_once(self):
+        started = time.monotonic()
+        data = server.raw(head('POST', '/api/v1/members', 'Content-Type: multipart/form-data; boundary=x', f'Content-Length: {600 << 20}', 'Expect: 100-continue'), timeout=5)
+        self.assertEqual(status(data), 413)
+        self.assertIn(b'500 MB', data)
+        self.assertLess(time.monotonic() - started, 4)
+
+    def test_a_chunked_body_that_grows_too_large(self):
+        own = Server('--max-upload-mb', '1')
+        try:
+            connection = http.client.HTTPConnection(own.host, own.port, timeout=60)
+            prefix = b'--b\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'
+            connection.request('POST', '/api/v1/members', iter([prefix] + [b'x' * 65536] * 40), {'Content-Type': 'multipart/form-data; boundary=b', 'Authorization': f'Bearer {own.key}'})
+            self.assertEqual(connection.getresponse().status, 413)
+            connection.close()
+            self.assertEqual(own.leftovers(), [])
+        finally:
+            own.close()
+
+    def test_forms_that_break_off(self):
+        whole, kind = multipart([('name', 'X'), ('role', 'x'), ('video', 'v.mp4', b'y' * 1000)])
+        for body in (whole[:-10], whole[:200], b'', b'--', b'no boundary at all', whole.replace(b'name="', b'n="')):
+            answer = server.post('/api/v1/members', body, headers={'Content-Type': kind})
+            self.assertEqual(answer.status, 422, (body[-40:], answer.body))
+        for kind in ('multipart/form-data', 'multipart/form-data; boundary=', 'application/x-www-form-urlencoded', 'text/plain'):
+            self.assertIn(server.post('/api/v1/members', whole, headers={'Content-Type': kind}).status, (415, 422), kind)
+        self.assertEqual(server.leftovers(), [])
+
+    def test_json_that_is_deep_or_odd(self):
+        for body in (b'[' * 30000, b'{"name":' * 5000, b'{"name":"\xff"}', b'{"name":"\\u0000"}', b'{"name":"a","name":"b"}', b'\0', b'""', b'nul'):
+            answer = server.request('PATCH', '/api/v1/members/1', body, headers={'Content-Type': 'application/json'})
+            self.assertIn(answer.status, (404, 422), body[:20])
+            answer = server.post('/api/v1/keys', body, headers={'Content-Type': 'application/json'})
+            self.assertEqual(answer.status, 422, body[:20])
+
+
+class Clients(unittest.TestCase):
+    def test_many_small_requests_on_one_connection(self):
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
+        for i in range(1000 if SANITIZED else 10000):
+            connection.request('GET', '/healthz')
+            self.assertEqual(connection.getresponse().read(), b'ok\n')
+        connection.close()
+
+    def test_more_connections_than_there_is_room_for(self):
+        waiting = []
+        try:
+            for _ in range(300):
+                waiting.append(socket.create_connection((server.host, server.port), timeout=5))
+        except OSError:
+            pass
+        finally:
+            for s in waiting:
+                s.close()
+        for _ in range(100):
+            try:
+                if server.get('/healthz', key=False, timeout=5).status == 200:
+                    break
+            except OSError:
+                time.sleep(.1)
+        else:
+            self.fail('the server does not recover')
+
+    def test_an_upload_that_is_cut_off_leaves_nothing(self):
+        with socket.create_connection((server.host, server.port)) as s:
+            s.sendall(head('POST', '/api/v1/members', 'Content-Type: multipart/form-data; boundary=b', 'Content-Length: 10000000'))
+            s.sendall(b'--b\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n' + b'x' * 300000)
+            for _ in range(200):
+                if server.leftovers():
+                    break
+                time.sleep(.05)
+            self.assertEqual([oct(p.stat().st_mode & 0o777) for p in server.leftovers()], ['0o600'])
+        for _ in range(200):
+            if not server.leftovers():
+                break
+            time.sleep(.05)
+        self.assertEqual(server.leftovers(), [])
+
+    def test_a_client_that_says_nothing_does_not_stop_the_others(self):
+        silent = [socket.create_connection((server.host, server.port)) for _ in range(20)]
+        for s in silent:
+            s.sendall(b'GET / HTTP/1.1\r\nHost: lo')
+        self.assertEqual(server.get('/healthz', key=False, timeout=5).status, 200)
+        for s in silent:
+            s.close()
+
+    def test_an_event_stream_that_is_left_alone(self):
+        job = as_json(server.post('/api/v1/train'))['job']['id']
+        for _ in range(5):
+            with socket.create_connection((server.host, server.port)) as s:
+                s.sendall(head('GET', f'/api/v1/jobs/{job}/events'))
+                self.assertTrue(s.recv(100).startswith(b'HTTP/1.1 200'))
+        self.assertEqual(server.get('/healthz', key=False).status, 200)
+
+
+class Memory(unittest.TestCase):
+    def test_an_upload_goes_to_disk_not_to_memory(self):
+        if SANITIZED:
+            self.skipTest('the sanitizers have a memory of their own')
+        megabytes = int(os.environ.get('FACEGATE_TEST_UPLOAD_MB', '500'))
+        own = Server()
+        try:
+            own.get('/api/v1/members')
+            before, most, sent = own.resident_kib(), 0, 0
+            prefix = b''.join(f'--b\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in (('name', 'Big'), ('role', 'x')))
+            prefix += b'--b\r\nContent-Disposition: form-data; name="video"; filename="big.mp4"\r\n\r\n'
+            suffix, chunk = b'\r\n--b--\r\n', b'\0' * (1 << 20)
+            size = (megabytes << 20) - 4096
+            with socket.create_connection((own.host, own.port), timeout=300) as s:
+                s.sendall(f'POST /api/v1/members HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {own.key}\r\n'
+                          f'Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(prefix) + size + len(suffix)}\r\n\r\n'.encode() + prefix)
+                while sent < size:
+                    n = min(len(chunk), size - sent)
+                    s.sendall(chunk[:n])
+                    sent += n
+                    if sent % (16 << 20) < (1 << 20):
+                        most = max(most, own.resident_kib())
+                s.sendall(suffix)
+                answer = s.recv(4096)
+            most = max(most, own.resident_kib())
+            self.assertEqual(status(answer), 202, answer)
+            print(f'{megabytes} MB uploaded; resident memory {before / 1024:.1f} MB before, {most / 1024:.1f} MB at most')
+            self.assertLess(most - before, 20 * 1024)
+        finally:
+            own.close()
+
+
+class Ends(unittest.TestCase):
+    def test_a_killed_server_leaves_nothing_behind_for_long(self):
+        own = Server()
+        with socket.create_connection((own.host, own.port)) as s:
+            s.sendall(f'POST /api/v1/members HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {own.key}\r\nContent-Type: multipart/form-data; boundary=b\r\n'
+                      'Content-Length: 10000000\r\n\r\n--b\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'.encode() + b'x' * 300000)
+            for _ in range(200):
+                if own.leftovers():
+                    break
+                time.sleep(.05)
+            self.assertEqual(len(own.leftovers()), 1)
+            own.kill()
+        self.assertEqual(len(own.leftovers()), 1)
+        again = Server(data=own.data)
+        try:
+            self.assertEqual(again.leftovers(), [])
+            self.assertEqual(as_json(again.get('/api/v1/members', key=own.key)), {'members': []})
+        finally:
+            again.own = True
+            again.close()
+
+    def test_a_server_beside_another_keeps_its_hands_off_its_uploads(self):
+        own = Server()
+        with socket.create_connection((own.host, own.port)) as s:
+            s.sendall(f'POST /api/v1/members HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {own.key}\r\nContent-Type: multipart/form-data; boundary=b\r\n'
+                      'Content-Length: 10000000\r\n\r\n--b\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'.encode() + b'x' * 300000)
+            for _ in range(200):
+                if own.leftovers():
+                    break
+                time.sleep(.05)
+            second = Server(data=own.data)
+            self.assertEqual(len(own.leftovers()), 1)
+            second.close()
+        own.close()
+
+    def test_stopping_is_quick_and_clean(self):
+        own = Server()
+        idle = socket.create_connection((own.host, own.port))
+        job = as_json(own.post('/api/v1/train'))['job']['id']
+        stream = socket.create_connection((own.host, own.port))
+        stream.sendall(f'GET /api/v1/jobs/{job}/events HTTP/1.1\r\nHost: localhost\r\nx-api-key: {own.key}\r\n\r\n'.encode())
+        stream.recv(100)
+        started = time.monotonic()
+        self.assertEqual(own.stop(), 0)
+        self.assertLess(time.monotonic() - started, 8)
+        self.assertEqual(list(own.data.glob('tmp/*')), [])
+        for s in (idle, stream):
+            s.close()
+        own.close()
+
+    def run_serve(self, *flags):
+        data = tempfile.mkdtemp()
+        done = subprocess.run([PROGRAM, '--data', data, 'serve', *flags], capture_output=True, text=True, timeout=60)
+        shutil.rmtree(data)
+        return done
+
+    def test_addresses_that_cannot_be(self):
+        for listen, code, word in [(f'127.0.0.1:{server.port}', 1, 'another port'), ('127.0.0.1:99999', 2, '--listen'), ('192.0.2.1:0', 2, 'not an address'),
+                                   ('no.such.host.invalid:0', 2, '--listen'), ('[::1', 2, '--listen'), ('', 2, '--listen')]:
+            done = self.run_serve('--listen', listen)
+            with self.subTest(listen=listen):
+                self.assertEqual(done.returncode, code, done.stderr)
+                self.assertIn(word, done.stderr)
+                self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+
+
+class Tls(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp())
+        for name in ('a', 'b'):
+            subprocess.run(['openssl', 'req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', self.folder / f'{name}.key', '-out', self.folder / f'{name}.pem',
+                            '-days', '2', '-subj', '/CN=localhost'], check=True, capture_output=True)
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def test_https(self):
+        own = Server('--tls-cert', self.folder / 'a.pem', '--tls-key', self.folder / 'a.key')
+        try:
+            self.assertTrue(own.url.startswith('https://'))
+            context = ssl.create_default_context(cafile=self.folder / 'a.pem')
+            context.check_hostname = False
+            connection = http.client.HTTPSConnection(own.host, own.port, context=context, timeout=30)
+            connection.request('POST', '/signin', f'{{"key": "{own.key}"}}', {'X-Facegate': 'web', 'Content-Type': 'application/json', 'Host': 'localhost'})
+            response = connection.getresponse()
+            response.read()
+            self.assertEqual(response.status, 200)
+            self.assertIn('Secure', response.headers['Set-Cookie'])
+            self.assertTrue(response.headers['Set-Cookie'].startswith('__Host-'))
+            connection.close()
+            self.assertEqual(status(own.raw(b'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n', timeout=2)), 0)
+        finally:
+            own.close()
+
+    def test_pairs_that_do_not_match(self):
+        for flags, word in [(('--tls-cert', 'a.pem'), '--tls-key'), (('--tls-cert', 'a.pem', '--tls-key', 'b.key'), 'match'), (('--tls-cert', 'none.pem', '--tls-key', 'a.key'), 'none.pem')]:
+            flags = [self.folder / f if '.' in f else f for f in flags]
+            done = Ends.run_serve(self, '--port', '0', *flags)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn(word, done.stderr)
+
+
+if __name__ == '__main__':
+    main()
