@@ -395,7 +395,7 @@ fg_code fg_net_exec(fg_net_run *run, const float *input, int batch, int height, 
         rc = fit_arena(run, plan->arena_bytes, err);
     if (!rc)
         rc = bind(run, plan, input, err);
-    for (int i = 0; i < plan->step_count && !rc; i++)
+    for (int i = 0; !rc && i < plan->step_count; i++)
         rc = run_step(run, plan, &plan->steps[i], input, err);
     if (!rc && dnnl_stream_wait(run->stream) != dnnl_success)
         rc = FG_FAIL(err, FG_ERR_INTERNAL, "%s: oneDNN failed", run->net->graph.path);
