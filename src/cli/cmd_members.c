@@ -115,16 +115,17 @@ fg_code fg_cmd_members_set(fg_cli *cli, fg_error *err)
 fg_code fg_cmd_members_remove(fg_cli *cli, fg_error *err)
 {
     fg_member member = {0};
+    int64_t version = 0;
     fg_code rc = fg_store_member_by_name(fg_app_store(cli->app), cli->args[0], &member, err);
     if (rc == FG_OK)
-        rc = fg_member_remove(cli->app, member.id, &actor, err);
+        rc = fg_member_remove(cli->app, member.id, &actor, &version, err);
     if (rc == FG_OK && cli->settings.json)
         fg_cli_print_json(json_pack("{s:s, s:b}", "member", member.name, "removed", 1));
     else if (rc == FG_OK)
         printf("%s is removed, with %ld templates and %ld files\n", member.name, member.templates,
                member.sources);
-    if (rc == FG_OK)
-        fg_cli_note(cli, "next: facegate --data %s train", cli->settings.data);
+    if (rc == FG_OK && version)
+        fg_cli_note(cli, "the others were trained anew as classifier %lld", (long long)version);
     fg_member_deinit(&member);
     return rc;
 }

@@ -105,6 +105,8 @@ fg_code fg_app_open(fg_app **out, const fg_settings *settings, unsigned parts, c
         rc = open_store(app, parts, err);
     if (rc == FG_OK && (parts & FG_APP_ENGINE))
         rc = open_engine(app, err);
+    if (rc == FG_OK && (parts & FG_APP_TRY_ENGINE) && open_engine(app, err) != FG_OK && err)
+        fg_log_write(log, FG_LOG_WARN, "%s", err->msg);
     if (rc == FG_OK)
         *out = app;
     else

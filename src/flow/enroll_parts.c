@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A frame whose middling similarity to the others is below this share of the middling one of all is of
- * somebody else: frames of one person lie close together (0.6 to 0.97 with every embedder tried), two people
- * far apart (below 0.3). */
+/* A template is of somebody else when it is less similar to the most typical one than this share of what the
+ * better quarter is: templates of one person lie close together (0.6 to 0.97 with every embedder tried),
+ * those of two people far apart (below 0.3). */
 static const float odd_share = 0.5f;
 /* More odd ones than this share: not a passer-by but a video of two people. */
 static const double max_odd_share = 0.34;
@@ -148,10 +148,21 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static float median(float *values, long count)
+/* The template that is most similar to all others on average. */
+static long most_typical(const fg_template *templates, long n)
 {
-    qsort(values, (size_t)count, sizeof *values, ascending);
-    return values[count / 2];
+    long best = 0;
+    double most = -INFINITY;
+    for (long i = 0; i < n; i++) {
+        double sum = 0;
+        for (long j = 0; j < n; j++)
+            sum += fg_cosine(templates[i].embedding, templates[j].embedding, templates[i].embedding_size);
+        if (sum > most) {
+            most = sum;
+            best = i;
+        }
+    }
+    return best;
 }
 
 fg_code fg_enrolling_drop_odd(fg_enrolling *e, fg_error *err)
@@ -160,24 +171,20 @@ fg_code fg_enrolling_drop_odd(fg_enrolling *e, fg_error *err)
     fg_code rc = FG_OK;
     if (n < 3)
         return FG_OK;
-    float *row = malloc((size_t)n * sizeof *row);
-    float *middle = malloc(2 * (size_t)n * sizeof *middle);
-    if (!row || !middle) {
-        rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
-        goto done;
-    }
-    for (long i = 0; i < n; i++) {
-        for (long j = 0; j < n; j++)
-            row[j] = (float)fg_cosine(e->templates[i].embedding, e->templates[j].embedding,
-                                      e->templates[i].embedding_size);
-        middle[i] = median(row, n);
-    }
-    memcpy(middle + n, middle, (size_t)n * sizeof *middle);
-    const float limit = odd_share * median(middle + n, n);
+    float *similarity = malloc(2 * (size_t)n * sizeof *similarity), *sorted = similarity + n;
+    if (!similarity)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    const fg_template *typical = &e->templates[most_typical(e->templates, n)];
+    for (long i = 0; i < n; i++)
+        sorted[i] = similarity[i] =
+            (float)fg_cosine(typical->embedding, e->templates[i].embedding, typical->embedding_size);
+    qsort(sorted, (size_t)n, sizeof *sorted, ascending);
+    /* The last one is the typical one itself. */
+    const float limit = odd_share * sorted[(n - 1) * 3 / 4];
     long kept = 0;
     for (long i = 0; i < n; i++) {
         fg_template t = e->templates[i];
-        if (middle[i] >= limit) {
+        if (similarity[i] >= limit) {
             e->templates[kept++] = t;
             continue;
         }
@@ -195,9 +202,7 @@ fg_code fg_enrolling_drop_odd(fg_enrolling *e, fg_error *err)
             "%s shows more than one person (%ld of %ld faces are of somebody else than the rest); give a "
             "video of one person",
             e->sources[0].name, e->report->odd, n);
-done:
-    free(row);
-    free(middle);
+    free(similarity);
     return rc;
 }
 

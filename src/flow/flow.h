@@ -20,9 +20,9 @@
 typedef struct fg_app fg_app;
 typedef struct fg_worker fg_worker;
 
-/* What a command needs opened. Without CREATE, a data folder that is not there is FG_ERR_STATE, and none is
- * made. */
-enum { FG_APP_STORE = 1, FG_APP_ENGINE = 2, FG_APP_CREATE = 4, FG_APP_MODELS = 8 /* their path alone */ };
+/* What a command needs opened; MODELS: their path alone; TRY_ENGINE: the engine, if it can be. Without
+ * CREATE, a data folder that is not there is FG_ERR_STATE, and none is made. */
+enum { FG_APP_STORE = 1, FG_APP_ENGINE = 2, FG_APP_CREATE = 4, FG_APP_MODELS = 8, FG_APP_TRY_ENGINE = 16 };
 
 /* settings and log are borrowed until the close. Deletes what a killed enrolment or removal left behind. */
 fg_code fg_app_open(fg_app **app, const fg_settings *settings, unsigned parts, const fg_log *log,
@@ -117,9 +117,12 @@ void fg_enroll_report_deinit(fg_enroll_report *report);
 
 fg_code fg_member_set(fg_app *app, int64_t member_id, const fg_member_change *change, const fg_actor *actor,
                       fg_error *err) FG_MUST_CHECK;
-/* Rows, chips and originals, for good. Classifier versions that know the member are left inactive if they
- * were active: train again. */
-fg_code fg_member_remove(fg_app *app, int64_t member_id, const fg_actor *actor, fg_error *err) FG_MUST_CHECK;
+/* Rows, chips, originals and the classifier versions that were learnt from them, for good. Where a version
+ * was active and the engine is open, the members who stay are trained anew at once, so that they go on being
+ * recognised; *version is that version's number, 0 where there is none (nobody is left, or the training
+ * failed, which the log says). */
+fg_code fg_member_remove(fg_app *app, int64_t member_id, const fg_actor *actor, int64_t *version,
+                         fg_error *err) FG_MUST_CHECK;
 
 /* -- train -- */
 

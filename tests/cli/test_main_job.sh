@@ -24,7 +24,7 @@ end
 
 begin verify_before_training_says_what_to_do
 "$render" photo "$people/${team[0]}" ada.jpg 1 && "$render" photo "$people/${team[1]}" bob.jpg 1 &&
-    "$render" photo "$people/$stranger" stranger.jpg 1 && "$render" two "$people/${team[0]}" two.jpg "$people/${team[1]}" || bad=1
+    "$render" photo "$people/$stranger" stranger.jpg 1 && "$render" two "$people/${team[0]}" "$people/${team[1]}" two.jpg || bad=1
 run 1 verify ada.jpg
 says err "facegate train"
 end
