@@ -63,27 +63,52 @@ static void cmyk_row_to_rgb(const uint8_t *cmyk, uint8_t *rgb, int width)
             rgb[3 * x + c] = (uint8_t)((cmyk[4 * x + c] * cmyk[4 * x + 3] + 127) / 255);
 }
 
-static fg_code decode_cmyk(tjhandle tj, fg_frame *frame, const fg_coded *coded, int flags, int *result,
-                           fg_error *err)
+static int decompress(tjhandle tj, fg_frame *frame, const fg_coded *coded, uint8_t *cmyk, int flags)
 {
-    size_t row = (size_t)frame->width * 4;
-    uint8_t *cmyk = malloc(row * (size_t)frame->height);
+    const size_t row = (size_t)frame->width * 4;
     if (!cmyk)
-        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a picture of %d x %d pixels", frame->width,
-                       frame->height);
-    *result = tjDecompress2(tj, coded->data, (unsigned long)coded->size, cmyk, frame->width, (int)row,
-                            frame->height, TJPF_CMYK, flags);
+        return tjDecompress2(tj, coded->data, (unsigned long)coded->size, frame->rgb, frame->width,
+                             (int)frame->stride, frame->height, TJPF_RGB, flags);
+    const int result = tjDecompress2(tj, coded->data, (unsigned long)coded->size, cmyk, frame->width,
+                                     (int)row, frame->height, TJPF_CMYK, flags);
     for (int y = 0; y < frame->height; y++)
         cmyk_row_to_rgb(cmyk + (size_t)y * row, frame->rgb + (size_t)y * frame->stride, frame->width);
-    free(cmyk);
-    return FG_OK;
+    return result;
+}
+
+/* libjpeg makes up what it cannot read, and says so in a warning. Others of its warnings are common with good
+ * photos: bytes between markers, unknown versions. */
+static bool is_damage(tjhandle tj)
+{
+    static const char *const texts[] = {"remature end", "bad Huffman code", "bad arithmetic code",
+                                        "progression sequence", "instead of RST"};
+    const char *text = tjGetErrorStr2(tj);
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (strstr(text, texts[i]))
+            return true;
+    return tjGetErrorCode(tj) == TJERR_FATAL;
+}
+
+static fg_code decode(tjhandle tj, fg_frame *frame, const fg_coded *coded, bool cmyk, fg_error *err)
+{
+    const int flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS;
+    fg_code rc = FG_OK;
+    uint8_t *ink = NULL;
+    if (cmyk && !(ink = malloc((size_t)frame->width * 4 * (size_t)frame->height)))
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a picture of %d x %d pixels", frame->width,
+                       frame->height);
+    if (decompress(tj, frame, coded, ink, flags | TJFLAG_STOPONWARNING) != 0 &&
+        (is_damage(tj) || (decompress(tj, frame, coded, ink, flags) != 0 && is_damage(tj))))
+        rc = FG_FAIL(err, FG_ERR_INPUT, "a damaged JPEG photo (%s); copy or save it again",
+                     tjGetErrorStr2(tj));
+    free(ink);
+    return rc;
 }
 
 fg_code fg_jpeg_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
 {
     fg_code rc = FG_OK;
-    int width = 0, height = 0, subsampling = 0, colours = 0, result = 0;
-    const int flags = TJFLAG_ACCURATEDCT | TJFLAG_LIMITSCANS;
+    int width = 0, height = 0, subsampling = 0, colours = 0;
     *frame = (fg_frame){0};
     tjhandle tj = tjInitDecompress();
     if (!tj) {
@@ -91,7 +116,8 @@ fg_code fg_jpeg_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
         goto done;
     }
     if (tjDecompressHeader3(tj, coded->data, (unsigned long)coded->size, &width, &height, &subsampling,
-                            &colours) != 0) {
+                            &colours) != 0 &&
+        (tjGetErrorCode(tj) == TJERR_FATAL || width < 1 || height < 1)) {
         rc = FG_FAIL(err, FG_ERR_INPUT, "a damaged JPEG photo (%s); copy or save it again",
                      tjGetErrorStr2(tj));
         goto done;
@@ -116,20 +142,8 @@ fg_code fg_jpeg_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
     const tjscalingfactor factor = {1, 1 << by_dct};
     if ((rc = fg_frame_init(frame, TJSCALED(width, factor), TJSCALED(height, factor), err)) != FG_OK)
         goto done;
-    if (colours == TJCS_CMYK || colours == TJCS_YCCK)
-        rc = decode_cmyk(tj, frame, coded, flags, &result, err);
-    else
-        result = tjDecompress2(tj, coded->data, (unsigned long)coded->size, frame->rgb, frame->width,
-                               (int)frame->stride, frame->height, TJPF_RGB, flags);
-    if (rc != FG_OK)
+    if ((rc = decode(tj, frame, coded, colours == TJCS_CMYK || colours == TJCS_YCCK, err)) != FG_OK)
         goto done;
-    /* Of its warnings, harmless ones are common (bytes between markers); this one says that rows are made up.
-     */
-    if (result != 0 && (tjGetErrorCode(tj) == TJERR_FATAL || strstr(tjGetErrorStr2(tj), "remature end"))) {
-        rc = FG_FAIL(err, FG_ERR_INPUT, "a damaged JPEG photo (%s); copy or save it again",
-                     tjGetErrorStr2(tj));
-        goto done;
-    }
     rc = fg_pixels_reduce(frame, coded->halvings - by_dct, err);
 done:
     if (tj)

@@ -392,6 +392,36 @@ static void hostile_jpeg_is_refused(void **state)
     fg_buf_deinit(&file);
 }
 
+/* What libjpeg would fill with grey. */
+static void damaged_jpeg_is_refused(void **state)
+{
+    (void)state;
+    fg_buf file;
+    plain_jpeg(&file, 640, 480);
+    memset(file.data + file.size / 2, 0, 64);
+    assert_refused(file.data, file.size, FG_ERR_INPUT, "damaged JPEG");
+    fg_buf_deinit(&file);
+    plain_jpeg(&file, 640, 480);
+    memcpy(file.data + file.size / 2, "\xff\xd9", 2); /* ends early, properly */
+    assert_refused(file.data, file.size, FG_ERR_INPUT, "damaged JPEG");
+    fg_buf_deinit(&file);
+}
+
+/* As some cameras write it; libjpeg warns. */
+static void jpeg_with_bytes_between_markers_is_fine(void **state)
+{
+    (void)state;
+    fg_buf file, odd;
+    plain_jpeg(&file, W, H);
+    fg_buf_init(&odd, 1 << 20);
+    put(&odd, file.data, file.size - 2);
+    put(&odd, "\0\0\0", 3);
+    put(&odd, "\xff\xd9", 2);
+    assert_picture(&odd, W, H, 6);
+    fg_buf_deinit(&odd);
+    fg_buf_deinit(&file);
+}
+
 static void jpeg_with_trailing_bytes_is_fine(void **state)
 {
     (void)state;
@@ -780,6 +810,8 @@ int main(void)
         cmocka_unit_test(exif_that_makes_no_sense_is_ignored),
         cmocka_unit_test(far_larger_jpeg_comes_reduced),
         cmocka_unit_test(jpeg_with_trailing_bytes_is_fine),
+        cmocka_unit_test(jpeg_with_bytes_between_markers_is_fine),
+        cmocka_unit_test(damaged_jpeg_is_refused),
         cmocka_unit_test(hostile_jpeg_is_refused),
         cmocka_unit_test(png_in_every_kind),
         cmocka_unit_test(transparency_is_ignored),
