@@ -39,7 +39,8 @@ typedef struct reader {
     fg_error *err;
     fg_code rc;
     int depth;
-    char path[MAX_DEPTH][16]; /* names of the open elements */
+    char path[MAX_DEPTH * 16]; /* names of the open elements: net/layers/layer */
+    size_t ends[MAX_DEPTH];    /* of each name in it */
     layer **layers;
     int layer_count, layer_capacity;
     edge *edges;
@@ -200,12 +201,6 @@ static fg_code add_edge(reader *r, const XML_Char **attributes)
     return FG_OK;
 }
 
-static bool inside(const reader *r, int depth, const char *parent, const char *grandparent)
-{
-    return r->depth == depth && strcmp(r->path[depth - 1], parent) == 0 &&
-           (!grandparent || strcmp(r->path[depth - 2], grandparent) == 0);
-}
-
 static void XMLCALL on_start(void *context, const XML_Char *name, const XML_Char **attributes)
 {
     reader *r = context;
@@ -223,16 +218,18 @@ static void XMLCALL on_start(void *context, const XML_Char *name, const XML_Char
         else if (!number_of(xml_attribute(attributes, "version"), 10, 11, &version))
             rc = FG_FAIL(r->err, FG_ERR_UNSUPPORTED, "%s: an OpenVINO IR of another version than 10 or 11",
                          r->graph->path);
-    } else if (strcmp(name, "layer") == 0 && inside(r, 2, "layers", "net")) {
+    } else if (strcmp(name, "layer") == 0 && strcmp(r->path, "net/layers") == 0) {
         rc = add_layer(r, attributes);
-    } else if (strcmp(name, "data") == 0 && inside(r, 3, "layer", "layers")) {
+    } else if (strcmp(name, "data") == 0 && strcmp(r->path, "net/layers/layer") == 0) {
         rc = add_data(r, attributes);
-    } else if (strcmp(name, "port") == 0 && inside(r, 4, "input", "layer")) {
+    } else if (strcmp(name, "port") == 0 && strcmp(r->path, "net/layers/layer/input") == 0) {
         rc = add_port(r, attributes);
-    } else if (strcmp(name, "edge") == 0 && inside(r, 2, "edges", "net")) {
+    } else if (strcmp(name, "edge") == 0 && strcmp(r->path, "net/edges") == 0) {
         rc = add_edge(r, attributes);
     }
-    snprintf(r->path[r->depth++], sizeof r->path[0], "%s", name);
+    size_t end = r->depth ? r->ends[r->depth - 1] : 0;
+    int added = snprintf(r->path + end, 16, "%s%.14s", r->depth ? "/" : "", name);
+    r->ends[r->depth++] = end + (size_t)added;
     if (rc)
         stop(r, rc);
 }
@@ -242,6 +239,7 @@ static void XMLCALL on_end(void *context, const XML_Char *name)
     reader *r = context;
     (void)name;
     r->depth--;
+    r->path[r->depth ? r->ends[r->depth - 1] : 0] = '\0';
 }
 
 static void XMLCALL on_doctype(void *context, const XML_Char *name, const XML_Char *system,
@@ -494,6 +492,8 @@ static fg_code build(reader *r)
 {
     fg_code rc = FG_OK;
     r->graph->prelu_by_channel = true;
+    if (!r->layer_count || !r->edge_count)
+        return FG_FAIL(r->err, FG_ERR_MODEL, DAMAGED(r->graph->path), "no layers or no edges");
     qsort(r->layers, (size_t)r->layer_count, sizeof(layer *), by_id);
     for (int i = 1; i < r->layer_count; i++) {
         if (r->layers[i]->id == r->layers[i - 1]->id)
