@@ -97,6 +97,18 @@ static void set_profile(struct heif_image *image, const AVFrame *picture)
     heif_nclx_color_profile_free(nclx);
 }
 
+/* Deeper samples lose their low bits here already: libheif cannot turn all pictures of more than 8 bits. */
+static void copy_row(uint8_t *to, const uint8_t *from, int width, int depth)
+{
+    if (depth == 8) {
+        memcpy(to, from, (size_t)width);
+        return;
+    }
+    const uint16_t *deep = (const void *)from; /* FFmpeg aligns its rows */
+    for (int x = 0; x < width; x++)
+        to[x] = (uint8_t)(deep[x] >> (depth - 8));
+}
+
 static struct heif_error to_heif(const AVFrame *picture, struct heif_image **out)
 {
     static const enum heif_channel channels[3] = {heif_channel_Y, heif_channel_Cb, heif_channel_Cr};
@@ -104,9 +116,9 @@ static struct heif_error to_heif(const AVFrame *picture, struct heif_image **out
     if (!desc ||
         desc->flags &
             (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_BE | AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_PAL) ||
-        (desc->nb_components != 1 && desc->nb_components != 3))
+        (desc->nb_components != 1 && desc->nb_components != 3) || desc->comp[0].depth < 8)
         return unsupported;
-    const int planes = desc->nb_components, depth = desc->comp[0].depth, bytes = depth > 8 ? 2 : 1;
+    const int planes = desc->nb_components, depth = desc->comp[0].depth;
     const enum heif_chroma chroma = planes == 1           ? heif_chroma_monochrome
                                     : desc->log2_chroma_h ? heif_chroma_420
                                     : desc->log2_chroma_w ? heif_chroma_422
@@ -119,11 +131,11 @@ static struct heif_error to_heif(const AVFrame *picture, struct heif_image **out
         const int w = i ? AV_CEIL_RSHIFT(picture->width, desc->log2_chroma_w) : picture->width;
         const int h = i ? AV_CEIL_RSHIFT(picture->height, desc->log2_chroma_h) : picture->height;
         int stride;
-        e = heif_image_add_plane(image, channels[i], w, h, depth);
+        e = heif_image_add_plane(image, channels[i], w, h, 8);
         uint8_t *to = e.code == heif_error_Ok ? heif_image_get_plane(image, channels[i], &stride) : NULL;
         for (int y = 0; to && y < h; y++)
-            memcpy(to + (size_t)y * (size_t)stride, picture->data[i] + (ptrdiff_t)y * picture->linesize[i],
-                   (size_t)w * (size_t)bytes);
+            copy_row(to + (size_t)y * (size_t)stride, picture->data[i] + (ptrdiff_t)y * picture->linesize[i],
+                     w, depth);
     }
     if (e.code == heif_error_Ok) {
         set_profile(image, picture);

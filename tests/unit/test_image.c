@@ -3,32 +3,23 @@
 #include "media/image.h"
 #include "media/pixels.h"
 #include "media/sniff.h"
-#include "support/picture.h"
 #include "support/shared.h"
 
-#include <libheif/heif.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <turbojpeg.h>
 #include <unistd.h>
-#include <webp/encode.h>
 
 #include <cmocka.h>
+
+#include "support/photo_files.h"
 
 #define W PICTURE_WIDTH
 #define H PICTURE_HEIGHT
 
 static fg_error err;
-
-/* The encoder behind libheif, which only the fixtures use, keeps some memory for ever. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:x265_malloc";
-}
 
 /* An error for people: one line, the file's name, and something to do after a semicolon. */
 static void assert_clear(const char *name)
@@ -67,28 +58,6 @@ static void assert_picture(const fg_buf *file, int width, int height, int tolera
     assert_true(scale == 1);
     assert_true(picture_upright(&frame, tolerance));
     fg_frame_deinit(&frame);
-}
-
-/* JPEG of a stored picture, with an EXIF segment where orientation is not 0. */
-static void put_jpeg(fg_buf *buf, const uint8_t *pixels, int width, int height, int format, int subsampling,
-                     int flags, int orientation)
-{
-    unsigned char *jpeg = NULL;
-    unsigned long size = 0;
-    tjhandle tj = tjInitCompress();
-    assert_int_equal(tjCompress2(tj, pixels, width, 0, height, format, &jpeg, &size, subsampling, 92,
-                                 TJFLAG_ACCURATEDCT | flags),
-                     0);
-    put(buf, jpeg, 2);
-    if (orientation) {
-        put(buf, "\xff\xe1", 2);
-        put_be(buf, 2 + 6 + 26, 2);
-        put(buf, "Exif\0", 6);
-        put_tiff(buf, orientation, orientation % 2);
-    }
-    put(buf, jpeg + 2, size - 2);
-    tjFree(jpeg);
-    tjDestroy(tj);
 }
 
 static void plain_jpeg(fg_buf *buf, int width, int height)
@@ -432,50 +401,6 @@ static void jpeg_with_trailing_bytes_is_fine(void **state)
     fg_buf_deinit(&file);
 }
 
-/* RFC 9649 by hand: a container around what libwebp wrote. */
-static void put_riff_chunk(fg_buf *buf, const char *type, const void *data, size_t size)
-{
-    put(buf, type, 4);
-    put_le(buf, (uint32_t)size, 4);
-    put(buf, data, size);
-    if (size % 2)
-        put(buf, "", 1);
-}
-
-static void put_webp(fg_buf *buf, int stored, int exif, bool alpha, bool lossless, int flags)
-{
-    fg_buf body, tiff;
-    uint8_t *coded = NULL, *pixels = picture_make(stored, W, H, alpha ? 4 : 3);
-    if (alpha)
-        pixels[3] = 0; /* or libwebp would leave the channel out */
-    size_t size = alpha      ? lossless ? WebPEncodeLosslessRGBA(pixels, W, H, W * 4, &coded)
-                                        : WebPEncodeRGBA(pixels, W, H, W * 4, 90, &coded)
-                       : lossless ? WebPEncodeLosslessRGB(pixels, W, H, W * 3, &coded)
-                             : WebPEncodeRGB(pixels, W, H, W * 3, 90, &coded);
-    free(pixels);
-    assert_true(size > 20);
-    if (!exif && !flags) {
-        put(buf, coded, size);
-        WebPFree(coded);
-        return;
-    }
-    fg_buf_init(&body, 1 << 20);
-    fg_buf_init(&tiff, 1 << 10);
-    uint8_t extended[10] = {(uint8_t)((exif ? 0x08 : 0) | flags), 0, 0, 0, W - 1, 0, 0, H - 1, 0, 0};
-    put(&body, "WEBP", 4);
-    put_riff_chunk(&body, "VP8X", extended, sizeof extended);
-    put(&body, coded + 12, size - 12); /* one VP8 or VP8L chunk */
-    if (exif)
-        put_tiff(&tiff, exif, true);
-    put_riff_chunk(&body, "EXIF", tiff.data, tiff.size);
-    put(buf, "RIFF", 4);
-    put_le(buf, (uint32_t)body.size, 4);
-    put(buf, body.data, body.size);
-    WebPFree(coded);
-    fg_buf_deinit(&body);
-    fg_buf_deinit(&tiff);
-}
-
 static void webp_in_every_kind(void **state)
 {
     (void)state;
@@ -511,60 +436,6 @@ static void webp_is_turned_by_exif_and_may_not_move(void **state)
     fg_buf_deinit(&file);
 }
 
-static struct heif_error write_heic(struct heif_context *ctx, const void *data, size_t size, void *user)
-{
-    (void)ctx;
-    put(user, data, size);
-    return (struct heif_error){heif_error_Ok, heif_suberror_Unspecified, ""};
-}
-
-/* False where this libheif cannot encode. */
-static bool put_heic(fg_buf *buf, int orientation, int exif, bool alpha)
-{
-    struct heif_context *ctx = heif_context_alloc();
-    struct heif_encoder *encoder = NULL;
-    struct heif_image *image = NULL;
-    struct heif_image_handle *handle = NULL;
-    int stride;
-    if (heif_context_get_encoder_for_format(ctx, heif_compression_HEVC, &encoder).code != heif_error_Ok) {
-        heif_context_free(ctx);
-        return false;
-    }
-    assert_int_equal(heif_image_create(W, H, heif_colorspace_RGB,
-                                       alpha ? heif_chroma_interleaved_RGBA : heif_chroma_interleaved_RGB,
-                                       &image)
-                         .code,
-                     heif_error_Ok);
-    assert_int_equal(heif_image_add_plane(image, heif_channel_interleaved, W, H, 8).code, heif_error_Ok);
-    uint8_t *to = heif_image_get_plane(image, heif_channel_interleaved, &stride);
-    const size_t row = W * (alpha ? 4 : 3);
-    uint8_t *pixels = picture_make(orientation, W, H, alpha ? 4 : 3);
-    for (int y = 0; y < H; y++)
-        memcpy(to + (size_t)y * (size_t)stride, pixels + (size_t)y * row, row);
-    free(pixels);
-    heif_encoder_set_lossy_quality(encoder, 90);
-    struct heif_encoding_options *options = heif_encoding_options_alloc();
-    options->image_orientation = (enum heif_orientation)orientation;
-    assert_int_equal(heif_context_encode_image(ctx, image, encoder, options, &handle).code, heif_error_Ok);
-    if (exif) {
-        fg_buf tiff;
-        fg_buf_init(&tiff, 1 << 10);
-        put(&tiff, "Exif\0", 6);
-        put_tiff(&tiff, exif, false);
-        assert_int_equal(heif_context_add_exif_metadata(ctx, handle, tiff.data, (int)tiff.size).code,
-                         heif_error_Ok);
-        fg_buf_deinit(&tiff);
-    }
-    struct heif_writer writer = {1, write_heic};
-    assert_int_equal(heif_context_write(ctx, &writer, buf).code, heif_error_Ok);
-    heif_encoding_options_free(options);
-    heif_image_handle_release(handle);
-    heif_image_release(image);
-    heif_encoder_release(encoder);
-    heif_context_free(ctx);
-    return true;
-}
-
 static void heic_is_turned_once(void **state)
 {
     (void)state;
@@ -572,7 +443,7 @@ static void heic_is_turned_once(void **state)
         fg_buf file;
         fg_buf_init(&file, 1 << 20);
         /* As phones write it: the same turn in the container and in EXIF. */
-        if (!put_heic(&file, orientation, orientation, orientation == 2)) {
+        if (!put_heic(&file, orientation, orientation, (heic_kind)(orientation % 4))) {
             print_message("skipped: this libheif has no HEVC encoder to make a fixture with\n");
             fg_buf_deinit(&file);
             skip();
@@ -618,7 +489,7 @@ static void every_cut_is_an_error(void **state)
     fg_buf_init(&files[2], 1 << 20);
     put_webp(&files[2], 1, 0, false, true, 0);
     fg_buf_init(&files[3], 1 << 20);
-    if (put_heic(&files[3], 1, 0, false))
+    if (put_heic(&files[3], 1, 0, HEIC_PLAIN))
         n = 4;
     for (int i = 0; i < n; i++) {
         for (size_t size = 0; size < files[i].size; size += 1 + size / 40) {
