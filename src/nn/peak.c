@@ -4,19 +4,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* A product of two squares: large enough that arithmetic hides memory, small enough for the second-level
  * cache to help. */
 enum { SIDE = 512, MIN_RUNS = 4 };
-
-/* Processor time of this thread: on a busy machine the wall clock would measure the others. */
-static double thread_ms(void)
-{
-    struct timespec t = {0};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
-}
 
 fg_code fg_nn_measure_peak(fg_precision precision, double *gflops, fg_error *err)
 {
@@ -62,11 +53,11 @@ fg_code fg_nn_measure_peak(fg_precision precision, double *gflops, fg_error *err
     double best_ms = 1e30;
     double until = fg_clock_monotonic_ms() + 300.0;
     for (int n = 0; status == dnnl_success && (n < MIN_RUNS || fg_clock_monotonic_ms() < until); n++) {
-        double from = thread_ms();
+        double from = fg_clock_thread_ms();
         status = dnnl_primitive_execute(primitive, stream, 3, args);
         if (status == dnnl_success)
             status = dnnl_stream_wait(stream);
-        double took = thread_ms() - from;
+        double took = fg_clock_thread_ms() - from;
         best_ms = took < best_ms ? took : best_ms;
     }
     if (status != dnnl_success)
