@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ static void read_host(char *out, size_t out_size)
 /* Fields 3 and 22 of proc_pid_stat(5); field 2, the program's name, may hold anything, also ')'. */
 static bool read_stat(int64_t pid, char *state, int64_t *start)
 {
+    enum { STATE = 3, START = 22 };
     char path[48], line[1024];
     snprintf(path, sizeof path, "/proc/%lld/stat", (long long)pid);
     FILE *f = fopen(path, "re");
@@ -32,13 +34,14 @@ static bool read_stat(int64_t pid, char *state, int64_t *start)
     fclose(f);
     line[n] = 0;
     const char *at = strrchr(line, ')');
-    long long ticks = 0;
-    if (!at ||
-        sscanf(at + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lld",
-               state, &ticks) != 2)
-        return false;
-    *start = ticks;
-    return true;
+    for (int field = STATE; at && field <= START; field++) {
+        at = strchr(at, ' ');
+        if (at && field == STATE)
+            *state = at[1];
+        at = at ? at + 1 : NULL;
+    }
+    *start = at ? strtoll(at, NULL, 10) : 0;
+    return *start > 0;
 }
 
 void fg_owner_self(fg_owner *owner)

@@ -3,14 +3,6 @@
 
 #include <stdlib.h>
 
-#define DEFINE_FREE(name, type, deinit)                                                                      \
-    void name(type *items, long count)                                                                       \
-    {                                                                                                        \
-        for (long i = 0; items && i < count; i++)                                                            \
-            deinit(&items[i]);                                                                               \
-        free(items);                                                                                         \
-    }
-
 void fg_member_deinit(fg_member *member)
 {
     free(member->name);
@@ -73,9 +65,44 @@ void fg_audit_row_deinit(fg_audit_row *row)
     *row = (fg_audit_row){0};
 }
 
-DEFINE_FREE(fg_members_free, fg_member, fg_member_deinit)
-DEFINE_FREE(fg_sources_free, fg_source, fg_source_deinit)
-DEFINE_FREE(fg_templates_free, fg_template, fg_template_deinit)
-DEFINE_FREE(fg_versions_free, fg_version_info, fg_version_info_deinit)
-DEFINE_FREE(fg_keys_free, fg_key, fg_key_deinit)
-DEFINE_FREE(fg_audit_free, fg_audit_row, fg_audit_row_deinit)
+void fg_members_free(fg_member *members, long count)
+{
+    for (long i = 0; members && i < count; i++)
+        fg_member_deinit(&members[i]);
+    free(members);
+}
+
+void fg_sources_free(fg_source *sources, long count)
+{
+    for (long i = 0; sources && i < count; i++)
+        fg_source_deinit(&sources[i]);
+    free(sources);
+}
+
+void fg_templates_free(fg_template *templates, long count)
+{
+    for (long i = 0; templates && i < count; i++)
+        fg_template_deinit(&templates[i]);
+    free(templates);
+}
+
+void fg_versions_free(fg_version_info *infos, long count)
+{
+    for (long i = 0; infos && i < count; i++)
+        fg_version_info_deinit(&infos[i]);
+    free(infos);
+}
+
+void fg_keys_free(fg_key *keys, long count)
+{
+    for (long i = 0; keys && i < count; i++)
+        fg_key_deinit(&keys[i]);
+    free(keys);
+}
+
+void fg_audit_free(fg_audit_row *rows, long count)
+{
+    for (long i = 0; rows && i < count; i++)
+        fg_audit_row_deinit(&rows[i]);
+    free(rows);
+}

@@ -190,7 +190,7 @@ static fg_code switch_to_wal(fg_sqlite *s, int busy_ms, fg_error *err)
                          s->path);
         if (rc != FG_ERR_BUSY || fg_clock_monotonic_ms() >= end)
             return rc;
-        nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 10L * 1000 * 1000}, NULL);
     }
 }
 

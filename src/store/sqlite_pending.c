@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* Whose process cannot be seen from here is given up after this. */
-static const int64_t patience_ms = 24 * 3600 * 1000;
+static const int64_t patience_ms = 24LL * 3600 * 1000;
 
 fg_code fg_sqlite_pending_insert(fg_sqlite *s, const char *blob_prefix, fg_error *err)
 {

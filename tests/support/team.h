@@ -53,7 +53,7 @@ static inline fg_code team_enroll(fg_store *store, const team_order *o, int64_t 
         team_embedding(embeddings[i], i);
         templates[i] = (fg_template){.source_id = i % 2,
                                      .frame_index = 1000 - i, /* against the order in which they are given */
-                                     .time_ms = 40 * i,
+                                     .time_ms = 40LL * i,
                                      .embedding_size = TEAM_SIZE,
                                      .embedding = embeddings[i],
                                      .chip_key = keys[i],

@@ -446,7 +446,7 @@ static void full_disk_is_told_and_loses_nothing(void **state)
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        const struct rlimit limit = {.rlim_cur = 256 * 1024, .rlim_max = 256 * 1024};
+        const struct rlimit limit = {.rlim_cur = 262144, .rlim_max = 262144};
         fg_code rc = FG_OK;
         signal(SIGXFSZ, SIG_IGN);
         if (setrlimit(RLIMIT_FSIZE, &limit) != 0 ||
