@@ -46,11 +46,13 @@ const char *fg_reason_text(fg_reason reason); /* a sentence for people, with wha
 
 typedef struct fg_quality {
     float eye_distance; /* pixels */
-    float sharpness;    /* variance of the Laplacian (Pech-Pacheco et al. 2000) of the aligned grey chip */
-    float brightness;   /* mean luma of the chip, 0..255 */
-    float contrast;     /* standard deviation of the chip's luma */
-    float yaw, pitch,
-        roll; /* degrees, rough, from the five points: 0 frontal; yaw > 0 looks to the picture's right */
+    float sharpness; /* variance of the Laplacian (Pech-Pacheco et al. 2000) in thousandths of the variance of
+                        luma itself, so that light and contrast do not matter; of the chip at 80 x 80, so that
+                        its size does not either */
+    float brightness;       /* mean luma of the face's part of the chip, 0..255 */
+    float contrast;         /* standard deviation of luma there */
+    float yaw, pitch, roll; /* degrees, rough, from the five points: 0 frontal; yaw > 0 looks to the picture's
+                               right, pitch > 0 down, roll > 0 tilts clockwise */
 } fg_quality;
 
 typedef struct fg_quality_limits {

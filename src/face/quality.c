@@ -20,45 +20,61 @@
 #define NOSE_HEIGHT 0.54f
 #define DEGREES (180 / 3.14159265358979f)
 
+/* A chip plainer than this (variance of its luma) shows no face, only noise. */
+#define LEAST_VARIANCE 9.0
+
+/* Measured on Labeled Faces in the Wild with face-reidentification-retail-0095: of 3,406 faces these refuse
+ * fewer than 1 in 100. Blur of a standard deviation of 0.04, 0.08, 0.12, 0.16 eye distances leaves 100, 96,
+ * 68, 31 % of the true pairs above the threshold of 0.1 % false ones, and gives a median sharpness of 49,
+ * 10, 4.4, 2.7. */
 const fg_quality_limits fg_quality_limits_default = {
     .min_face = 40,
-    .min_sharpness = 20,
-    .min_brightness = 40,
+    .min_sharpness = 8,
+    .min_brightness = 30,
     .max_brightness = 225,
-    .max_yaw = 40,
-    .max_pitch = 35,
+    .max_yaw = 50,
+    .max_pitch = 40,
     .max_roll = 45,
 };
 
 /* Luma of Rec. 601, times 256. */
-static float luma(const uint8_t *p)
+static int luma(const uint8_t *p)
 {
-    return (float)(77 * p[0] + 150 * p[1] + 29 * p[2]);
+    return 77 * p[0] + 150 * p[1] + 29 * p[2];
 }
 
-/* Part of source pixel i in out pixel [from, to), both in source pixels. */
-static float share(int i, float from, float to)
+/* Bin i of the output is the mean of the row from i * step to (i + 1) * step: the difference of two running
+ * sums. */
+static void shrink_row(const uint8_t *rgb, int width, double out[GRID])
 {
-    float low = fmaxf((float)i, from), high = fminf((float)i + 1, to);
-    return high > low ? high - low : 0;
+    double step = (double)width / GRID, sum = 0, last = 0;
+    int bin = 0;
+    for (int x = 0; x < width; x++, rgb += 3) {
+        double value = luma(rgb);
+        for (; bin < GRID - 1 && (bin + 1) * step <= x + 1; bin++) {
+            double here = sum + ((bin + 1) * step - x) * value;
+            out[bin] = (here - last) / step;
+            last = here;
+        }
+        sum += value;
+    }
+    out[bin] = (sum - last) / step; /* the last bin ends where the row does, whatever rounding says */
 }
 
 static void shrink(const fg_frame *chip, float grey[GRID][GRID])
 {
-    float step_x = (float)chip->width / GRID, step_y = (float)chip->height / GRID;
-    memset(grey, 0, sizeof(float) * GRID * GRID);
-    for (int j = 0; j < GRID; j++) {
-        float y0 = (float)j * step_y, y1 = y0 + step_y;
-        for (int y = (int)y0; y < chip->height && (float)y < y1; y++) {
-            const uint8_t *row = chip->rgb + (size_t)y * chip->stride;
-            float part = share(y, y0, y1) / (step_x * step_y * 256);
+    double step = (double)chip->height / GRID, row[GRID] = {0}, sum[GRID] = {0}, last[GRID] = {0};
+    int bin = 0;
+    for (int y = 0; y < chip->height; y++) {
+        shrink_row(chip->rgb + (size_t)y * chip->stride, chip->width, row);
+        for (; bin < GRID && ((bin + 1) * step <= y + 1 || (bin == GRID - 1 && y == chip->height - 1)); bin++)
             for (int i = 0; i < GRID; i++) {
-                float x0 = (float)i * step_x, x1 = x0 + step_x, sum = 0;
-                for (int x = (int)x0; x < chip->width && (float)x < x1; x++)
-                    sum += share(x, x0, x1) * luma(row + 3 * (size_t)x);
-                grey[j][i] += part * sum;
+                double here = sum[i] + fmin(1, (bin + 1) * step - y) * row[i];
+                grey[bin][i] = (float)((here - last[i]) / (step * 256));
+                last[i] = here;
             }
-        }
+        for (int i = 0; i < GRID; i++)
+            sum[i] += row[i];
     }
 }
 
@@ -67,6 +83,8 @@ static void measure_chip(const fg_frame *chip, fg_quality *quality)
     float grey[GRID][GRID];
     double sum = 0, squares = 0, edge_sum = 0, edge_squares = 0;
     int n = (RIGHT - LEFT) * (BOTTOM - TOP);
+    if (chip->width < 1 || chip->height < 1)
+        return;
     shrink(chip, grey);
     for (int y = TOP; y < BOTTOM; y++)
         for (int x = LEFT; x < RIGHT; x++) {
@@ -77,9 +95,11 @@ static void measure_chip(const fg_frame *chip, fg_quality *quality)
             edge_sum += edge;
             edge_squares += edge * edge;
         }
+    double variance = fmax(0, squares / n - sum / n * (sum / n));
+    double edges = fmax(0, edge_squares / n - edge_sum / n * (edge_sum / n));
     quality->brightness = (float)(sum / n);
-    quality->contrast = (float)sqrt(fmax(0, squares / n - sum / n * (sum / n)));
-    quality->sharpness = (float)fmax(0, edge_squares / n - edge_sum / n * (edge_sum / n));
+    quality->contrast = (float)sqrt(variance);
+    quality->sharpness = (float)(1000 * edges / fmax(variance, LEAST_VARIANCE));
 }
 
 static void measure_pose(const fg_point p[FG_LANDMARKS], fg_quality *quality)
