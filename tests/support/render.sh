@@ -75,7 +75,9 @@ video() {
     *) die "codec must be h264, hevc, vp8, vp9, av1 or mpeg4" ;;
   esac
   tmp=$(mktemp "${TMPDIR:-/tmp}/render.XXXXXX") || die "no temporary file"
-  trap 'rm -f "$tmp" "$tmp.p.png" "$tmp.w.png"' EXIT
+  flat=$2
+  [ "$tag" = 0 ] || flat=$tmp.${2##*.}
+  trap 'rm -f "$tmp" "$tmp.p.png" "$tmp.w.png" "$tmp.${2##*.}"' EXIT
   run -i "$1" -filter_complex "split[a][b];[a]$wall[w];[b]$soft[p]" \
     -map '[p]' -frames:v 1 "$tmp.p.png" -map '[w]' -frames:v 1 "$tmp.w.png"
   # shellcheck disable=SC2086  # $enc is a list of options
@@ -84,7 +86,9 @@ video() {
      [0][p]overlay=x='$x+35*sin(t*0.9)':y='480-h*11/12+$down+14*sin(t*1.4)':eval=frame:format=rgb,
      eq=brightness='$light+0.07*sin(t*2.3)':contrast=$contrast:eval=frame,gblur=sigma=$blur,
      noise=alls=$noise:allf=t:all_seed=7$turn,format=yuv420p" \
-    -t "$s" -an -c:v $enc -threads 1 -fflags +bitexact -flags:v +bitexact -metadata:s:v:0 rotate=$tag "$2"
+    -t "$s" -an -c:v $enc -threads 1 -fflags +bitexact -flags:v +bitexact "$flat"
+  # FFmpeg 5 writes the display matrix only when it copies.
+  [ "$tag" = 0 ] || run -i "$flat" -c copy -fflags +bitexact -metadata:s:v:0 rotate="$tag" "$2"
 }
 
 verb=$1
