@@ -6,7 +6,7 @@
 #   render.sh two   PORTRAIT PORTRAIT OUT             both in one picture
 #
 # A variant moves, turns, resizes, relights and blurs the head; in a video all of that changes from frame to frame.
-# RENDER_ROTATE=90|180|270 stores the video turned, with the rotation in its metadata, as a phone does.
+# RENDER_ROTATE=90|180|270 stores the video turned, with the rotation (as ffprobe shows it) in its metadata, as a phone does.
 # RENDER_SECONDS (default 5) sets the length.
 set -eu
 
@@ -40,7 +40,7 @@ finish() { echo "eq=brightness=$light:contrast=$contrast,gblur=sigma=$blur,noise
 photo() {
   look "${3:-0}"
   run -i "$1" -filter_complex \
-    "split[a][b];[a]$wall[w];[b]$soft,scale=$size:-1:flags=area,rotate=$angle:c=none[p];
+    "split[a][b];[a]${wall}[w];[b]$soft,scale=$size:-1:flags=area,rotate=$angle:c=none[p];
      [w][p]overlay=$x:480-h*11/12+$down:format=rgb,$(finish),format=yuvj420p" \
     -frames:v 1 -q:v 3 "$2"
 }
@@ -48,7 +48,7 @@ photo() {
 two() {
   look 0
   run -i "$1" -i "$2" -filter_complex \
-    "[0]split[a][b];[a]$wall[w];[b]$soft,scale=390:-1:flags=area,rotate=0.05:c=none[p];
+    "[0]split[a][b];[a]${wall}[w];[b]$soft,scale=390:-1:flags=area,rotate=0.05:c=none[p];
      [1]$soft,scale=360:-1:flags=area,rotate=-0.06:c=none[q];
      [w][p]overlay=-30:480-h*11/12:format=rgb[o];[o][q]overlay=290:480-h*11/12:format=rgb,$(finish),format=yuvj420p" \
     -frames:v 1 -q:v 3 "$3"
@@ -60,9 +60,9 @@ video() {
   turn='' tag=0
   case ${RENDER_ROTATE:-0} in
     0) ;;
-    90) turn=',transpose=2' tag=90 ;;
+    90) turn=',transpose=1' tag=90 ;;
     180) turn=',hflip,vflip' tag=180 ;;
-    270) turn=',transpose=1' tag=270 ;;
+    270) turn=',transpose=2' tag=270 ;;
     *) die "RENDER_ROTATE must be 90, 180 or 270" ;;
   esac
   case ${4:-h264} in
@@ -78,7 +78,7 @@ video() {
   flat=$2
   [ "$tag" = 0 ] || flat=$tmp.${2##*.}
   trap 'rm -f "$tmp" "$tmp.p.png" "$tmp.w.png" "$tmp.${2##*.}"' EXIT
-  run -i "$1" -filter_complex "split[a][b];[a]$wall[w];[b]$soft[p]" \
+  run -i "$1" -filter_complex "split[a][b];[a]${wall}[w];[b]${soft}[p]" \
     -map '[p]' -frames:v 1 "$tmp.p.png" -map '[w]' -frames:v 1 "$tmp.w.png"
   # shellcheck disable=SC2086  # $enc is a list of options
   run -loop 1 -framerate 25 -t "$s" -i "$tmp.w.png" -loop 1 -framerate 25 -t "$s" -i "$tmp.p.png" -filter_complex \
