@@ -9,33 +9,37 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-void fg_tail_fit(fg_tail *tail, float *scores, long count)
+void fg_tail_fit(fg_tail *tail, float *scores, long count, double deviation)
 {
     const double share = 0.02;
-    const double normal_excess =
+    const double usual_excess =
         0.37; /* of a standard normal variable above its 98th percentile, in its deviations */
     const double prior_samples = 20;
-    double mean, sd, excess = 0;
+    double excess = 0;
 
     qsort(scores, (size_t)count, sizeof *scores, ascending);
     long above = (long)ceil(share * (double)count);
     above = above < 1 ? 1 : above;
-    fg_mean_sd(scores, count, &mean, &sd);
     tail->sorted = scores;
     tail->count = count;
     tail->start = count > above ? (double)scores[count - above - 1] : (double)scores[0];
     tail->share = (double)above / (double)count;
     for (long i = count - above; i < count; i++)
         excess += (double)scores[i] - tail->start;
-    tail->scale = (excess + prior_samples * normal_excess * sd) / ((double)above + prior_samples);
+    tail->scale = (excess + prior_samples * usual_excess * deviation) / ((double)above + prior_samples);
+    tail->samples = (double)above + prior_samples;
     if (!(tail->scale > 1e-9))
         tail->scale = 1e-9;
 }
 
-double fg_tail_quantile(const fg_tail *tail, double share)
+double fg_tail_quantile(const fg_tail *tail, double share, double *deviation)
 {
+    double above = tail->share * (double)tail->count,
+           beyond = share < tail->share ? log(tail->share / share) : 0;
+    if (deviation)
+        *deviation = tail->scale * sqrt(1 / above + beyond * beyond / tail->samples);
     if (share < tail->share)
-        return tail->start + tail->scale * log(tail->share / share);
+        return tail->start + tail->scale * beyond;
     long rank = (long)floor((1 - share) * (double)tail->count);
     rank = rank < 0 ? 0 : rank >= tail->count ? tail->count - 1 : rank;
     return (double)tail->sorted[rank];

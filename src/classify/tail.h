@@ -11,15 +11,18 @@ typedef struct fg_tail {
     double start;        /* scores above it are the tail ... */
     double share;        /* ... and are this share of all */
     double scale;        /* their mean excess */
+    double samples;      /* that the mean excess rests on */
     const float *sorted; /* ascending, borrowed: the body, for what is not rare */
     long count;
 } fg_tail;
 
-/* Sorts scores (count >= 1), which must outlive the tail. The mean excess of few samples is pulled towards a
- * normal tail's. */
-void fg_tail_fit(fg_tail *tail, float *scores, long count);
-/* The score that this share of strangers (0 < share < 1) exceeds. */
-double fg_tail_quantile(const fg_tail *tail, double share);
+/* Sorts scores (count >= 1), which must outlive the tail. The mean excess of few samples is pulled towards
+ * what is usual of faces, in terms of deviation, that of one member's scores. */
+void fg_tail_fit(fg_tail *tail, float *scores, long count, double deviation);
+
+/* The score that this share of strangers (0 < share < 1) exceeds; *deviation, which may be NULL: its standard
+ * error. */
+double fg_tail_quantile(const fg_tail *tail, double share, double *deviation);
 
 /* Wilson's 95 % interval (Wilson 1927) of hits out of trials; 0..1 where there are none. */
 void fg_wilson(long hits, long trials, double *low, double *high);

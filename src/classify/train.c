@@ -30,7 +30,7 @@ static const double same_face_sd = 6.5;
 /* Cosines of unrelated faces spread over at least this many times what directions drawn at random do, 1 /
  * sqrt(size): an embedder uses fewer directions than it has. A cohort too unlike the team can seem to spread
  * less. */
-static const double least_spread = 1.5;
+static const double least_spread = 1.6;
 static const double team_prior = 10;        /* members whose word counts as much as the cohort's */
 static const double uniform_cosine = 0.985; /* between a member's segments */
 
@@ -372,15 +372,21 @@ static void standardise(training *t, float *cosines, float *shape)
         fg_mean_sd(machine, t->strangers, &e->machine_mean, &e->machine_sd);
         e->cosine_sd = fmax(e->cosine_sd, 1e-6);
         e->machine_sd = fmax(e->machine_sd, 1e-6);
-        double floor = fmax(1, least / e->cosine_sd);
-        for (int i = 0; i < t->strangers; i++) {
-            own[i] = (float)(((double)cosines[i] - e->cosine_mean) / e->cosine_sd +
-                             ((double)machine[i] - e->machine_mean) / e->machine_sd);
-            squares += (double)own[i] * (double)own[i];
-            machine[i] = (float)((double)own[i] / floor);
+        double wide_cosine = fmax(e->cosine_sd, least),
+               wide_machine = e->machine_sd * wide_cosine / e->cosine_sd;
+        if (c->kernel == FG_KERNEL_LINEAR) {
+            const float *w = c->weights + (size_t)m * (size_t)t->size;
+            wide_machine = fmax(e->machine_sd, least * sqrt(fg_cosine(w, w, t->size)));
         }
-        e->cosine_sd *= floor;
-        e->machine_sd *= floor;
+        for (int i = 0; i < t->strangers; i++) {
+            double cosine = (double)cosines[i] - e->cosine_mean,
+                   decision = (double)machine[i] - e->machine_mean;
+            own[i] = (float)(cosine / e->cosine_sd + decision / e->machine_sd);
+            machine[i] = (float)(cosine / wide_cosine + decision / wide_machine);
+            squares += (double)own[i] * (double)own[i];
+        }
+        e->cosine_sd = wide_cosine;
+        e->machine_sd = wide_machine;
     }
     long n = (long)t->members * t->strangers;
     c->evidence_sd = fmax(sqrt(squares / (double)n), 1e-6);
@@ -457,6 +463,7 @@ static fg_code calibrate(training *t, fg_train_report *report, fg_error *err)
     size_t n = (size_t)t->members * (size_t)t->strangers;
     float *sorted = malloc(n * sizeof *sorted), *cosines = malloc(n * sizeof *cosines);
     long genuine = 0, refused = 0;
+    double deviation, mean, sd;
     fg_tail tail;
 
     if (!sorted || !cosines) {
@@ -465,10 +472,14 @@ static fg_code calibrate(training *t, fg_train_report *report, fg_error *err)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a team of %d", t->members);
     }
     standardise(t, cosines, sorted);
-    /* A stranger is held against every member: each may let in its part of far. */
-    double share = -expm1(log1p(-t->options.far) / t->members);
-    fg_tail_fit(&tail, sorted, (long)n);
-    c->border = fg_tail_quantile(&tail, share);
+    /* A stranger is held against every member at once: the highest score counts. The border is put one
+     * standard error out. */
+    for (int i = 0; i < t->strangers; i++)
+        for (int m = 1; m < t->members; m++)
+            sorted[i] = fmaxf(sorted[i], sorted[(size_t)m * (size_t)t->strangers + (size_t)i]);
+    fg_tail_fit(&tail, sorted, t->strangers, 1);
+    c->border = fg_tail_quantile(&tail, t->options.far, &deviation);
+    c->border += deviation;
     c->slope = fmax(1 / tail.scale, c->border);
     team_correction(t);
 
@@ -476,9 +487,13 @@ static fg_code calibrate(training *t, fg_train_report *report, fg_error *err)
         fg_dots(t->pool, t->strangers, t->size, c->centroids + (size_t)m * (size_t)t->size,
                 cosines + (size_t)m * (size_t)t->strangers);
     /* The gate is looser, since it is there to name the clear cases: ten times as many may pass it. */
-    memcpy(sorted, cosines, n * sizeof *sorted);
-    fg_tail_fit(&tail, sorted, (long)n);
-    c->gate = fg_tail_quantile(&tail, fmin(10 * share, 0.05));
+    fg_mean_sd(cosines, (long)n, &mean, &sd);
+    memcpy(sorted, cosines, (size_t)t->strangers * sizeof *sorted);
+    for (int i = 0; i < t->strangers; i++)
+        for (int m = 1; m < t->members; m++)
+            sorted[i] = fmaxf(sorted[i], cosines[(size_t)m * (size_t)t->strangers + (size_t)i]);
+    fg_tail_fit(&tail, sorted, t->strangers, fmax(sd, 1e-6));
+    c->gate = fg_tail_quantile(&tail, fmin(10 * t->options.far, 0.05), NULL);
 
     long accepted = accepted_strangers(t, cosines);
     for (int r = 0; r < t->rep_count; r++) {
