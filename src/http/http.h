@@ -157,6 +157,7 @@ fg_code fg_web_reply(fg_request *request, fg_error *err) FG_MUST_CHECK;
 enum MHD_Result fg_http_access(void *server, struct MHD_Connection *connection, const char *url,
                                const char *method, const char *version, const char *upload_data,
                                size_t *upload_data_size, void **state);
+size_t fg_http_unescape(void *server, struct MHD_Connection *connection, char *text);
 void fg_http_completed(void *server, struct MHD_Connection *connection, void **state,
                        enum MHD_RequestTerminationCode why);
 void fg_http_connected(void *server, struct MHD_Connection *connection, void **state,

@@ -244,7 +244,7 @@ static void make_room(fg_jobs *jobs)
     for (fg_job **at = &jobs->newest; *at; at = &(*at)->next) {
         if (!has_ended(*at))
             continue;
-        if (++ended > 4)
+        if (++ended > FG_JOBS_WITH_THUMBS)
             drop_thumbs(*at);
         oldest = at;
     }

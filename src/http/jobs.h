@@ -14,12 +14,13 @@
 typedef struct fg_jobs fg_jobs; /* safe to share between threads */
 
 enum {
-    FG_JOB_ID = 17,       /* 16 hex digits and a NUL */
-    FG_JOBS_WAITING = 16, /* beyond it FG_ERR_BUSY */
-    FG_JOBS_KEPT = 64,    /* in the table; the oldest that has ended goes first */
-    FG_JOB_EVENTS = 4096, /* kept of one job, the newest */
-    FG_JOB_THUMBS = 240,  /* kept of one job, the newest */
-    FG_JOB_KEY = 80,      /* an Idempotency-Key with its NUL */
+    FG_JOB_ID = 17,          /* 16 hex digits and a NUL */
+    FG_JOBS_WAITING = 16,    /* beyond it FG_ERR_BUSY */
+    FG_JOBS_KEPT = 64,       /* in the table; the oldest that has ended goes first */
+    FG_JOBS_WITH_THUMBS = 8, /* of the jobs that have ended, the newest */
+    FG_JOB_EVENTS = 4096,    /* kept of one job, the newest */
+    FG_JOB_THUMBS = 240,     /* kept of one job, the newest */
+    FG_JOB_KEY = 80,         /* an Idempotency-Key with its NUL */
 };
 
 typedef enum fg_job_kind { FG_JOB_ENROLL, FG_JOB_TRAIN } fg_job_kind;

@@ -28,6 +28,17 @@ static const char *const common_headers[][2] = {
     {"Permissions-Policy", "camera=(self), microphone=(), geolocation=()"},
 };
 
+/* An encoded NUL would end the text early, and make one address out of another; what is left of it matches
+ * none. */
+size_t fg_http_unescape(void *server, struct MHD_Connection *connection, char *text)
+{
+    (void)server;
+    (void)connection;
+    for (char *p = text; (p = strstr(p, "%00")); p += 3)
+        p[2] = '1';
+    return MHD_http_unescape(text);
+}
+
 static fg_guarded *guarded_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -116,6 +127,8 @@ static enum MHD_Result answer(fg_request *r)
         rc = fg_body_finish(&r->body, &err);
     if (rc == FG_OK)
         rc = r->route->handle(r, &err);
+    /* Now, not after the answer: who has it may count on the upload being gone. */
+    fg_body_deinit(&r->body);
     if (rc != FG_OK) {
         fg_reply_problem(r, rc, r->failed_status, &err);
         if (rc == FG_ERR_BUSY)

@@ -118,12 +118,13 @@ static fg_code start_daemon(fg_server *s, fg_error *err)
     struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
     s->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, fg_http_access, s, MHD_OPTION_EXTERNAL_LOGGER, on_library_log, s,
-        MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_NOTIFY_COMPLETED, fg_http_completed, s,
-        MHD_OPTION_NOTIFY_CONNECTION, fg_http_connected, s, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)FG_HTTP_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)FG_HTTP_PER_ADDRESS,
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)FG_HTTP_IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)FG_HTTP_HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE, (size_t)FG_HTTP_STACK_BYTES,
-        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, s->tls ? tls : none, MHD_OPTION_END);
+        MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_UNESCAPE_CALLBACK, fg_http_unescape, s,
+        MHD_OPTION_NOTIFY_COMPLETED, fg_http_completed, s, MHD_OPTION_NOTIFY_CONNECTION, fg_http_connected, s,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)FG_HTTP_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+        (unsigned)FG_HTTP_PER_ADDRESS, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)FG_HTTP_IDLE_S,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)FG_HTTP_HEADER_BYTES, MHD_OPTION_THREAD_STACK_SIZE,
+        (size_t)FG_HTTP_STACK_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, s->tls ? tls : none,
+        MHD_OPTION_END);
     if (s->daemon)
         return FG_OK;
     return s->tls

@@ -184,7 +184,9 @@ class Jobs(unittest.TestCase):
         self.assertEqual(len(frames), job['frames_sampled'])
         self.assertEqual(sum(f['used'] for f in frames), job['faces_used'])
         self.assertEqual((events[-1][1], events[-1][2]['state']), ('end', 'done'))
-        thumb = server.get(frames[0]['thumb'])
+        again = as_json(server.form('/api/v1/members', [('name', 'Thumb'), ('role', 'x'), ('video', 'two.jpg', photo('ada')), ('video', 'grey.mp4', b'x')]))['job']['id']
+        server.job(again)  # fails at its second file, after a first thumbnail
+        thumb = server.get(f'/api/v1/jobs/{again}/thumbs/0')
         self.assertEqual((thumb.headers['Content-Type'], thumb.body[:3]), ('image/jpeg', b'\xff\xd8\xff'))
 
     def test_events_go_on_where_they_broke_off(self):

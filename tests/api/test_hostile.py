@@ -65,8 +65,8 @@ class Malformed(unittest.TestCase):
         own = Server('--max-upload-mb', '1')
         try:
             connection = http.client.HTTPConnection(own.host, own.port, timeout=60)
-            prefix = b'--b\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'
-            connection.request('POST', '/api/v1/members', iter([prefix] + [b'x' * 65536] * 40), {'Content-Type': 'multipart/form-data; boundary=b', 'Authorization': f'Bearer {own.key}'})
+            prefix = b'--bbbb\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'
+            connection.request('POST', '/api/v1/members', iter([prefix] + [b'x' * 65536] * 40), {'Content-Type': 'multipart/form-data; boundary=bbbb', 'Authorization': f'Bearer {own.key}'})
             self.assertEqual(connection.getresponse().status, 413)
             connection.close()
             self.assertEqual(own.leftovers(), [])
@@ -119,8 +119,8 @@ class Clients(unittest.TestCase):
 
     def test_an_upload_that_is_cut_off_leaves_nothing(self):
         with socket.create_connection((server.host, server.port)) as s:
-            s.sendall(head('POST', '/api/v1/members', 'Content-Type: multipart/form-data; boundary=b', 'Content-Length: 10000000'))
-            s.sendall(b'--b\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n' + b'x' * 300000)
+            s.sendall(head('POST', '/api/v1/members', 'Content-Type: multipart/form-data; boundary=bbbb', 'Content-Length: 10000000'))
+            s.sendall(b'--bbbb\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n' + b'x' * 300000)
             for _ in range(200):
                 if server.leftovers():
                     break
@@ -158,13 +158,13 @@ class Memory(unittest.TestCase):
         try:
             own.get('/api/v1/members')
             before, most, sent = own.resident_kib(), 0, 0
-            prefix = b''.join(f'--b\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in (('name', 'Big'), ('role', 'x')))
-            prefix += b'--b\r\nContent-Disposition: form-data; name="video"; filename="big.mp4"\r\n\r\n'
-            suffix, chunk = b'\r\n--b--\r\n', b'\0' * (1 << 20)
+            prefix = b''.join(f'--bbbb\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in (('name', 'Big'), ('role', 'x')))
+            prefix += b'--bbbb\r\nContent-Disposition: form-data; name="video"; filename="big.mp4"\r\n\r\n'
+            suffix, chunk = b'\r\n--bbbb--\r\n', b'\0' * (1 << 20)
             size = (megabytes << 20) - 4096
             with socket.create_connection((own.host, own.port), timeout=300) as s:
                 s.sendall(f'POST /api/v1/members HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {own.key}\r\n'
-                          f'Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {len(prefix) + size + len(suffix)}\r\n\r\n'.encode() + prefix)
+                          f'Content-Type: multipart/form-data; boundary=bbbb\r\nContent-Length: {len(prefix) + size + len(suffix)}\r\n\r\n'.encode() + prefix)
                 while sent < size:
                     n = min(len(chunk), size - sent)
                     s.sendall(chunk[:n])
@@ -185,8 +185,8 @@ class Ends(unittest.TestCase):
     def test_a_killed_server_leaves_nothing_behind_for_long(self):
         own = Server()
         with socket.create_connection((own.host, own.port)) as s:
-            s.sendall(f'POST /api/v1/members HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {own.key}\r\nContent-Type: multipart/form-data; boundary=b\r\n'
-                      'Content-Length: 10000000\r\n\r\n--b\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'.encode() + b'x' * 300000)
+            s.sendall(f'POST /api/v1/members HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {own.key}\r\nContent-Type: multipart/form-data; boundary=bbbb\r\n'
+                      'Content-Length: 10000000\r\n\r\n--bbbb\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'.encode() + b'x' * 300000)
             for _ in range(200):
                 if own.leftovers():
                     break
@@ -205,8 +205,8 @@ class Ends(unittest.TestCase):
     def test_a_server_beside_another_keeps_its_hands_off_its_uploads(self):
         own = Server()
         with socket.create_connection((own.host, own.port)) as s:
-            s.sendall(f'POST /api/v1/members HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {own.key}\r\nContent-Type: multipart/form-data; boundary=b\r\n'
-                      'Content-Length: 10000000\r\n\r\n--b\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'.encode() + b'x' * 300000)
+            s.sendall(f'POST /api/v1/members HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {own.key}\r\nContent-Type: multipart/form-data; boundary=bbbb\r\n'
+                      'Content-Length: 10000000\r\n\r\n--bbbb\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'.encode() + b'x' * 300000)
             for _ in range(200):
                 if own.leftovers():
                     break
