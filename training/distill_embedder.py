@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Distil the teacher's embedding into VGG-16.
 
-    distill_embedder.py POOL CHECKPOINT --minutes 100 --stages 80:0.5,112:1 [--start trial.pt] [--device cpu|cuda]
+    distill_embedder.py POOL CHECKPOINT --minutes 100 --stages 80:1 [--start trial.pt] [--device cpu|cuda]
 
 POOL is a folder of pairs X.npy (N,128,128,3 uint8 chips, from chips.py and morphs.py) and X.targets.npy (from teacher.py);
 pairs that appear while it runs are taken in. Every 60th chip whose file name starts with "chips" is held out: it is never trained on.
@@ -10,6 +10,7 @@ What is done, and why:
 - the chip is warped once, straight to the student's size, with a little rotation, scale, shift and mirror image: the
   detector's noise; then light, blur, JPEG, noise, grey, an occluding patch, each rarely: the target stays that of the
   clean chip;
+- in the last 30 % of the time half of the chips are only misplaced, so that it ends near what it will meet;
 - loss: 1 - cosine to the target, and the squared difference of the batch's two similarity matrices, since verification
   compares pairs;
 - convolutions are updated by Muon (momentum, orthogonalised: Jordan et al. 2024), everything else by AdamW; the rate falls to zero on
@@ -38,7 +39,8 @@ HELD_OUT = 60
 
 class Pool:
     def __init__(self, folder):
-        self.folder, self.chips, self.corners, self.targets, self.index, self.seen = folder, [], [], [], [], []
+        self.folder, self.chips, self.corners, self.targets, self.seen = folder, [], [], [], []
+        self.index, self.whole = [], []   # (file, row) of every chip; of those with hair and surroundings
         self.refresh()
 
     def refresh(self):
@@ -50,6 +52,9 @@ class Pool:
             self.chips.append(chips), self.targets.append(np.load(f))
             self.corners.append(np.load(f.replace('.targets.npy', '.corners.npy')).reshape(len(chips), -1, 4, 2))
             real = os.path.basename(f).startswith('chips')
+            if 'context' in os.path.basename(f):
+                self.whole += [(k, i) for i in range(len(chips))] * (2 if 'real' in f else 1)
+                continue
             self.index += [(k, i) for i in range(len(chips)) if not (real and i % HELD_OUT == 0)]
 
     def held_out(self, limit):
@@ -81,17 +86,18 @@ def fill_outside(chip, corners, other, rng):
     return (chip * w + fill.clip(0, 255) * (1 - w)).astype(np.uint8)
 
 
-def augment(chip, corners, other, size, rng):
-    """uint8 128 px chip -> size px, as a careless camera and detector would have given it"""
-    if rng.rand() < .6:
-        chip = fill_outside(chip, corners, other, rng)
-    if rng.rand() < .15:
-        chip = cv2.GaussianBlur(chip, (0, 0), rng.uniform(.4, 1.8))
-    elif rng.rand() < .12:
+def blurred(chip, rng):
+    kind = rng.rand()
+    if kind < .15:
+        return cv2.GaussianBlur(chip, (0, 0), rng.uniform(.4, 1.8))
+    if kind < .25:
         n = rng.randint(40, 100)
-        chip = cv2.resize(cv2.resize(chip, (n, n), interpolation=cv2.INTER_AREA), (128, 128), interpolation=cv2.INTER_LINEAR)
-    elif rng.rand() < .4:
-        chip = cv2.GaussianBlur(chip, (0, 0), .5)
+        return cv2.resize(cv2.resize(chip, (n, n), interpolation=cv2.INTER_AREA), (128, 128), interpolation=cv2.INTER_LINEAR)
+    return cv2.GaussianBlur(chip, (0, 0), .5) if kind < .55 else chip
+
+
+def misplaced(chip, size, rng):
+    """Warped to size, or to its mirror image, with the error of a detector's points"""
     a, s = math.radians(rng.randn() * 2.5), size / 128 * math.exp(rng.randn() * .03)
     sx, sy = s * math.exp(rng.randn() * .012), s
     if rng.rand() < .5:
@@ -101,7 +107,11 @@ def augment(chip, corners, other, size, rng):
     m[:, 2] = size / 2 + rng.randn(2) * .012 * size - m[:, :2] @ (64., 64.)
     if sx < 0:   # the mirror image of a chip is its columns reversed: 127 - x, and not 128 - x
         m[:, 2] -= m[:, 0]
-    chip = cv2.warpAffine(chip, m, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return cv2.warpAffine(chip, m, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def spoiled(chip, size, rng):
+    """Light, colour, noise, JPEG, an occluding patch"""
     x = chip.astype(np.float32)
     if rng.rand() < .8:
         x = (x - 128) * math.exp(rng.uniform(-.3, .3)) + 128 + rng.uniform(-25, 25)
@@ -119,6 +129,18 @@ def augment(chip, corners, other, size, rng):
         i, j = rng.randint(0, size - w), rng.randint(0, size - h)
         x[j:j + h, i:i + w] = rng.uniform(0, 255, 3)
     return x
+
+
+def augment(chip, corners, other, size, rng, calm):
+    """uint8 128 px chip -> size px, as a careless camera and detector would have given it; calm: half of them only
+    misplaced"""
+    gentle = calm and rng.rand() < .5
+    if rng.rand() < .6:
+        chip = fill_outside(chip, corners, other, rng)
+    if not gentle:
+        chip = blurred(chip, rng)
+    chip = misplaced(chip, size, rng)
+    return chip.astype(np.float32) if gentle else spoiled(chip, size, rng)
 
 
 def plain(chip, size):
@@ -208,17 +230,19 @@ def worker(rank, a, size, shared, ema, opt, clock, stage_end, samples, lock):
     kind = 'cuda' if a.device.startswith('cuda') else 'cpu'
     threads = ThreadPoolExecutor(a.loaders) if a.loaders else None
 
-    def fetch():
-        pick = [pool.index[i] for i in rng.randint(0, len(pool.index), a.batch)]
+    def fetch(calm):
+        n = int(a.batch * a.whole) if pool.whole else 0
+        pick = [pool.whole[i] for i in rng.randint(0, len(pool.whole), n)] if n else []
+        pick += [pool.index[i] for i in rng.randint(0, len(pool.index), a.batch - n)]
         seeds = rng.randint(0, 2 ** 31, a.batch)
         others = [pool.index[i] for i in rng.randint(0, len(pool.index), a.batch)]
         one = lambda q: augment(np.asarray(pool.chips[q[0][0]][q[0][1]]), pool.corners[q[0][0]][q[0][1]],
-                                np.asarray(pool.chips[q[1][0]][q[1][1]]), size, np.random.RandomState(q[2]))
+                                np.asarray(pool.chips[q[1][0]][q[1][1]]), size, np.random.RandomState(q[2]), calm)
         images = list((threads.map if threads else map)(one, zip(pick, others, seeds)))
         return images, np.stack([pool.targets[k][i] for k, i in pick])
 
     ahead = ThreadPoolExecutor(1) if threads else None
-    pending = ahead.submit(fetch) if ahead else None
+    pending = ahead.submit(fetch, False) if ahead else None
     start, last_report, last_pool, local, mean = time.time(), time.time(), time.time(), 0, 0.
     while True:
         now = time.time()
@@ -230,9 +254,9 @@ def worker(rank, a, size, shared, ema, opt, clock, stage_end, samples, lock):
                 p.copy_(shared[k])
         if ahead:
             images, t = pending.result()
-            pending = ahead.submit(fetch)
+            pending = ahead.submit(fetch, fraction > a.calm)
         else:
-            images, t = fetch()
+            images, t = fetch(fraction > a.calm)
         t = torch.from_numpy(t).to(a.device)
         with torch.autocast(kind, dtype=torch.bfloat16):
             e = net(to_input(images, a.device))
@@ -276,7 +300,7 @@ def worker(rank, a, size, shared, ema, opt, clock, stage_end, samples, lock):
                     e = check(to_input([plain(pool.chips[q][i], size) for q, i in held[k:k + 32]], 'cpu')).float()
                     total += (F.normalize(e) * torch.from_numpy(np.stack([pool.targets[q][i] for q, i in held[k:k + 32]]))).sum().item()
             print(f'{time.strftime("%H:%M:%S", time.gmtime())} {fraction:.3f} size {size} steps {n} samples {samples.item():.0f} '
-                  f'lr {r:.3f} train cos {mean:.4f} held-out cos {total / len(held):.4f} pool {len(pool.index)}', flush=True)
+                  f'lr {r:.3f} train cos {mean:.4f} held-out cos {total / len(held):.4f} pool {len(pool.index)} + {len(pool.whole)}', flush=True)
 
 
 def save(a, size, shared, ema, opt, clock, samples):
@@ -289,7 +313,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument('pool'), p.add_argument('checkpoint')
     p.add_argument('--minutes', type=float, default=100), p.add_argument('--until', type=float, help='end at this Unix time instead')
-    p.add_argument('--stages', default='80:0.5,112:1', help='size:fraction of the time at which the stage ends')
+    p.add_argument('--stages', default='80:1', help='size:fraction of the time at which the stage ends')
     p.add_argument('--start', help='weights to start from'), p.add_argument('--seed', type=int, default=1)
     p.add_argument('--width', type=float, default=.5), p.add_argument('--dim', type=int, default=256)
     p.add_argument('--batch', type=int, default=64), p.add_argument('--workers', type=int, default=2)
@@ -297,6 +321,8 @@ def main():
     p.add_argument('--lr', type=float, default=2e-3), p.add_argument('--muon-lr', type=float, default=3e-3)
     p.add_argument('--adam', action='store_true', help='AdamW for everything'), p.add_argument('--relation', type=float, default=6)
     p.add_argument('--warm-s', type=float, default=30), p.add_argument('--report-s', type=float, default=120)
+    p.add_argument('--calm', type=float, default=.7, help='from this fraction of the time on, spoil only half of the chips')
+    p.add_argument('--whole', type=float, default=.75, help='share of a batch taken from context*.npy, where there are any')
     p.add_argument('--device', default='cpu')
     a = p.parse_args()
     torch.manual_seed(a.seed)

@@ -241,15 +241,7 @@ class Hints:
         total = 0.
         for a, b, v in zip(fs, ft, s.var):
             total = total + ((a - b) ** 2 / v.reshape(1, -1, *[1] * (a.dim() - 2))).mean()
-        return total / len(fs)
-
-
-def heads(kind, net, last):
-    if kind == 'pnet':
-        return {'reg': net.conv4_2(last), 'logit': net.conv4_1(last)}
-    if kind == 'rnet':
-        return {'reg': net.dense5_2(last), 'logit': net.dense5_1(last)}
-    return {'reg': net.dense6_2(last), 'points': net.dense6_3(last), 'logit': net.dense6_1(last)}
+        return total
 
 
 def crop_batches(a):
@@ -292,11 +284,15 @@ def train(a):
         x = normalise(next(batches)).contiguous(memory_format=layout)
         with torch.no_grad():
             ft = teacher.features(x)
-            t = heads(a.kind, teacher, ft[-1])
-        fs = net.features(x)
-        s = heads(a.kind, net, fs[-1])
+            t = teacher.heads(ft[-1])
+        if part < a.forced:     # every layer by itself, given what the teacher's layer is given
+            fs = [stage(v) for stage, v in zip(net.stages(), [x] + ft)]
+            s = net.heads(ft[-1])
+        else:
+            fs = net.features(x)
+            s = net.heads(fs[-1])
         out, kl, p = loss_outputs(s, t)
-        weight = max(0., 1 - part / .8)
+        weight = 1. if part < a.forced else .3 * max(0., 1 - (part - a.forced) / (.85 - a.forced))
         loss = out + weight * hints(fs, ft) if weight else out
         opt.zero_grad()
         loss.backward()
@@ -352,6 +348,7 @@ def main():
         q.add_argument('--seed', type=int, default=1)
         q.add_argument('--only', default='pnet rnet onet', help='collect: which networks to collect for')
         q.add_argument('--batch', type=int, default={'pnet': 512, 'rnet': 128, 'onet': 48}.get(kind, 1))
+        q.add_argument('--forced', type=float, default=.5, help='share of the time in which layers learn one by one')
         q.add_argument('--resume', action='store_true', help='go on from WORK/KIND.ckpt')
         q.add_argument('--lr', type=float, default={'pnet': 2e-2, 'rnet': 1e-2}.get(kind, 6e-3))
     q = sub.add_parser('export')

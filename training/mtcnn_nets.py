@@ -19,7 +19,21 @@ THRESHOLDS = (0.6, 0.7, 0.7)
 FACTOR = 0.709
 
 
-class PNet(nn.Module):
+class Net(nn.Module):
+    """stages() are the layers up to the last inner activation, each with the pooling before it; heads() the outputs."""
+
+    def features(s, x):
+        out = []
+        for stage in s.stages():
+            x = stage(x)
+            out.append(x)
+        return out
+
+    def forward(s, x):
+        return s.heads(s.features(x)[-1])
+
+
+class PNet(Net):
     def __init__(s):
         super().__init__()
         s.conv1, s.prelu1 = nn.Conv2d(3, 10, 3), nn.PReLU(10)
@@ -27,18 +41,16 @@ class PNet(nn.Module):
         s.conv3, s.prelu3 = nn.Conv2d(16, 32, 3), nn.PReLU(32)
         s.conv4_1, s.conv4_2 = nn.Conv2d(32, 2, 1), nn.Conv2d(32, 4, 1)
 
-    def features(s, x):
-        a = s.prelu1(s.conv1(x))
-        b = s.prelu2(s.conv2(F.max_pool2d(a, 2, 2, ceil_mode=True)))
-        c = s.prelu3(s.conv3(b))
-        return a, b, c
+    def stages(s):
+        return [lambda x: s.prelu1(s.conv1(x)),
+                lambda a: s.prelu2(s.conv2(F.max_pool2d(a, 2, 2, ceil_mode=True))),
+                lambda b: s.prelu3(s.conv3(b))]
 
-    def forward(s, x):
-        c = s.features(x)[-1]
-        return {'reg': s.conv4_2(c), 'logit': s.conv4_1(c)}
+    def heads(s, last):
+        return {'reg': s.conv4_2(last), 'logit': s.conv4_1(last)}
 
 
-class RNet(nn.Module):
+class RNet(Net):
     def __init__(s):
         super().__init__()
         s.conv1, s.prelu1 = nn.Conv2d(3, 28, 3), nn.PReLU(28)
@@ -47,18 +59,17 @@ class RNet(nn.Module):
         s.dense4, s.prelu4 = nn.Linear(576, 128), nn.PReLU(128)
         s.dense5_1, s.dense5_2 = nn.Linear(128, 2), nn.Linear(128, 4)
 
-    def features(s, x):
-        a = s.prelu1(s.conv1(x))
-        b = s.prelu2(s.conv2(F.max_pool2d(a, 3, 2, ceil_mode=True)))
-        c = s.prelu3(s.conv3(F.max_pool2d(b, 3, 2, ceil_mode=True)))
-        return a, b, c, s.prelu4(s.dense4(c.flatten(1)))
+    def stages(s):
+        return [lambda x: s.prelu1(s.conv1(x)),
+                lambda a: s.prelu2(s.conv2(F.max_pool2d(a, 3, 2, ceil_mode=True))),
+                lambda b: s.prelu3(s.conv3(F.max_pool2d(b, 3, 2, ceil_mode=True))),
+                lambda c: s.prelu4(s.dense4(c.flatten(1)))]
 
-    def forward(s, x):
-        d = s.features(x)[-1]
-        return {'reg': s.dense5_2(d), 'logit': s.dense5_1(d)}
+    def heads(s, last):
+        return {'reg': s.dense5_2(last), 'logit': s.dense5_1(last)}
 
 
-class ONet(nn.Module):
+class ONet(Net):
     def __init__(s):
         super().__init__()
         s.conv1, s.prelu1 = nn.Conv2d(3, 32, 3), nn.PReLU(32)
@@ -68,16 +79,15 @@ class ONet(nn.Module):
         s.dense5, s.prelu5 = nn.Linear(1152, 256), nn.PReLU(256)
         s.dense6_1, s.dense6_2, s.dense6_3 = nn.Linear(256, 2), nn.Linear(256, 4), nn.Linear(256, 10)
 
-    def features(s, x):
-        a = s.prelu1(s.conv1(x))
-        b = s.prelu2(s.conv2(F.max_pool2d(a, 3, 2, ceil_mode=True)))
-        c = s.prelu3(s.conv3(F.max_pool2d(b, 3, 2, ceil_mode=True)))
-        d = s.prelu4(s.conv4(F.max_pool2d(c, 2, 2, ceil_mode=True)))
-        return a, b, c, d, s.prelu5(s.dense5(d.flatten(1)))
+    def stages(s):
+        return [lambda x: s.prelu1(s.conv1(x)),
+                lambda a: s.prelu2(s.conv2(F.max_pool2d(a, 3, 2, ceil_mode=True))),
+                lambda b: s.prelu3(s.conv3(F.max_pool2d(b, 3, 2, ceil_mode=True))),
+                lambda c: s.prelu4(s.conv4(F.max_pool2d(c, 2, 2, ceil_mode=True))),
+                lambda d: s.prelu5(s.dense5(d.flatten(1)))]
 
-    def forward(s, x):
-        e = s.features(x)[-1]
-        return {'reg': s.dense6_2(e), 'points': s.dense6_3(e), 'logit': s.dense6_1(e)}
+    def heads(s, last):
+        return {'reg': s.dense6_2(last), 'points': s.dense6_3(last), 'logit': s.dense6_1(last)}
 
 
 NETS = {'pnet': PNet, 'rnet': RNet, 'onet': ONet}

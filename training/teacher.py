@@ -94,11 +94,13 @@ class IR(nn.Module):
             v[s['id']] = r
 
 
-def targets(net, chips, device='cpu', dtype=torch.float32):
+def targets(net, chips, device='cpu', dtype=torch.float32, plain=False):
     """chips: N,128,128,3 uint8 RGB -> N,256 float32, unit length"""
     x = torch.from_numpy(np.ascontiguousarray(chips[..., ::-1])).to(device).permute(0, 3, 1, 2).to(dtype)
     with torch.no_grad():
-        e = F.normalize(net(x).float()) + F.normalize(net(x.flip(3)).float())
+        e = F.normalize(net(x).float())
+        if not plain:
+            e = e + F.normalize(net(x.flip(3)).float())
     return F.normalize(e).cpu().numpy()
 
 
@@ -107,6 +109,7 @@ def main():
     p.add_argument('ir'), p.add_argument('chips'), p.add_argument('out')
     p.add_argument('--part', default='0/1'), p.add_argument('--device', default='cpu')
     p.add_argument('--batch', type=int, default=16)
+    p.add_argument('--plain', action='store_true', help='without the mirror image: half the cost')
     a = p.parse_args()
     torch.set_num_threads(1)
     dtype = torch.bfloat16 if a.device == 'cpu' else torch.float32
@@ -116,7 +119,7 @@ def main():
     lo, hi = len(chips) * part // parts, len(chips) * (part + 1) // parts
     out = np.empty((hi - lo, 256), np.float32)
     for k in range(lo, hi, a.batch):
-        out[k - lo:min(k + a.batch, hi) - lo] = targets(net, chips[k:min(k + a.batch, hi)], a.device, dtype)
+        out[k - lo:min(k + a.batch, hi) - lo] = targets(net, chips[k:min(k + a.batch, hi)], a.device, dtype, a.plain)
         if k % (a.batch * 64) == 0:
             print(f'{k - lo}/{hi - lo}', flush=True)
     np.save(a.out, out)

@@ -108,7 +108,7 @@ static fg_code parse_number(const fg_setting *s, const char *text, double *value
 
 static fg_code assign(fg_settings *settings, const fg_setting *s, const char *text, fg_error *err)
 {
-    char *at = (char *)settings + s->offset;
+    void *at = (char *)settings + s->offset;
     double value;
     fg_code rc;
     switch (s->kind) {
@@ -162,11 +162,13 @@ fg_code fg_settings_init(fg_settings *settings, fg_error *err)
         fg_setting_variable(s, variable, sizeof variable);
         const char *text = getenv(variable);
         if (!text && s->kind == FG_SETTING_NUMBER && !s->fallback) {
-            *(double *)((char *)settings + s->offset) = NAN; /* not given: the module's own default */
+            void *at = (char *)settings + s->offset;
+            *(double *)at = NAN; /* not given: the module's own default */
             continue;
         }
         if (!text && s->kind == FG_SETTING_INT && !s->fallback) {
-            *(int *)((char *)settings + s->offset) = -1;
+            void *at = (char *)settings + s->offset;
+            *(int *)at = -1;
             continue;
         }
         fg_code rc = FG_OK;

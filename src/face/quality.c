@@ -32,8 +32,8 @@ const fg_quality_limits fg_quality_limits_default = {
     .min_sharpness = 8,
     .min_brightness = 30,
     .max_brightness = 225,
-    .max_yaw = 50,
-    .max_pitch = 40,
+    .max_yaw = 60,
+    .max_pitch = 45,
     .max_roll = 45,
 };
 

@@ -171,9 +171,10 @@ fg_code fg_enrolling_drop_odd(fg_enrolling *e, fg_error *err)
     fg_code rc = FG_OK;
     if (n < 3)
         return FG_OK;
-    float *similarity = malloc(2 * (size_t)n * sizeof *similarity), *sorted = similarity + n;
+    float *similarity = malloc(2 * (size_t)n * sizeof *similarity);
     if (!similarity)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    float *sorted = similarity + n;
     const fg_template *typical = &e->templates[most_typical(e->templates, n)];
     for (long i = 0; i < n; i++)
         sorted[i] = similarity[i] =

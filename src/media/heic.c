@@ -9,7 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_SIDE 16384 /* of what libheif puts together before it asks anyone */
+/* libheif puts tiles together to whatever size their grid says, within this square, and only then is asked
+ * for it: half a gigabyte at most. */
+#define MAX_SIDE 10240
+#define MIN_SIDE 2048
 /* Tiles reach over the edge, and transparency is a picture of its own. */
 #define BUDGET_PIXELS (3ull * FG_MAX_FRAME_PIXELS)
 
@@ -73,6 +76,10 @@ fg_code fg_heic_decode(fg_frame *frame, fg_coded *coded, fg_error *err)
     }
     if ((rc = fg_image_check_size((uint64_t)width, (uint64_t)height, 0, err)) != FG_OK)
         goto done;
+    /* No grid larger than its photo before that was cropped and turned; a single tile may be. */
+    const int w0 = heif_image_handle_get_ispe_width(handle), h0 = heif_image_handle_get_ispe_height(handle);
+    const int longer = w0 > h0 ? w0 : h0;
+    heif_context_set_maximum_image_size_limit(ctx, longer > MIN_SIDE ? longer : MIN_SIDE);
     options->convert_hdr_to_8bit = 1;
     options->decoder_id = FG_HEVC_DECODER;
     fg_hevc_set_budget(BUDGET_PIXELS);

@@ -34,6 +34,8 @@ struct fg_net {
 typedef enum nn_step_kind {
     NN_STEP_PRIMITIVE,
     NN_STEP_KERNEL,
+    NN_STEP_QUANTISE,
+    NN_STEP_DEQUANTISE,
     NN_STEP_BINARY,
     NN_STEP_BINARY_CHANNEL,
     NN_STEP_AVERAGE,
@@ -49,6 +51,7 @@ typedef struct nn_step {
     int arg_count;
     nn_layout layout;
     nn_dtype src_type, dst_type;
+    nn_quant quant;     /* NN_STEP_QUANTISE and NN_STEP_DEQUANTISE */
     int src, src2, dst; /* buffers */
     int at, total;      /* NN_STEP_CONCAT: first channel, and all */
 } nn_step;
@@ -79,6 +82,8 @@ typedef struct nn_plan {
     int buffer_count, buffer_capacity;
     nn_memory *memories;
     int memory_count, memory_capacity;
+    float **numbers; /* owned: biases on the scale of integer sums */
+    int number_count;
     size_t arena_bytes;
     const uint8_t *bound;            /* arena that the memories point into */
     int outputs[FG_NET_MAX_OUTPUTS]; /* buffers */
@@ -104,6 +109,7 @@ fg_code nn_dnnl_fail(fg_error *err, dnnl_status_t status, const nn_graph *graph,
 dnnl_data_type_t nn_dnnl_type(nn_dtype type);
 nn_dtype nn_type_of(const dnnl_memory_desc_t *md);
 dnnl_memory_desc_t nn_md(const nn_shape *shape, nn_dtype type, dnnl_format_tag_t tag);
+dnnl_memory_desc_t nn_md_any(const nn_shape *shape, nn_dtype type);
 dnnl_memory_desc_t nn_md_nhwc(const nn_shape *shape, nn_dtype type); /* nc where rank is 2 */
 dnnl_memory_desc_t nn_md_nchw(const nn_shape *shape, nn_dtype type);
 /* False for a layout that our kernels do not read. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const precision_names[FG_PRECISION_COUNT] = {"auto", "f32", "bf16"};
+static const char *const precision_names[FG_PRECISION_COUNT] = {"auto", "f32", "bf16", "int8"};
 
 const char *fg_precision_name(fg_precision precision)
 {
@@ -22,7 +22,7 @@ fg_code fg_precision_parse(fg_precision *precision, const char *name, fg_error *
             return FG_OK;
         }
     }
-    return FG_FAIL(err, FG_ERR_USAGE, "'%.40s' is no precision; use auto, f32 or bf16", name);
+    return FG_FAIL(err, FG_ERR_USAGE, "'%.40s' is no precision; use auto, f32, bf16 or int8", name);
 }
 
 static const struct {
@@ -114,18 +114,45 @@ static void drop_packed(fg_net *net)
     }
 }
 
+static bool has_int8(void)
+{
+    dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+    return (isa & dnnl_cpu_isa_avx512_core_vnni) == dnnl_cpu_isa_avx512_core_vnni ||
+           (isa & dnnl_cpu_isa_avx2_vnni) == dnnl_cpu_isa_avx2_vnni;
+}
+
+static bool is_quantised(const nn_graph *graph)
+{
+    for (int i = 0; i < graph->node_count; i++) {
+        int producer = graph->nodes[i]->q_weights ? graph->values[graph->nodes[i]->inputs[0]].producer : -1;
+        if (producer >= 0)
+            return true;
+    }
+    return false;
+}
+
 static fg_code prepare(fg_net *net, const fg_net_options *options, int height, int width, fg_error *err)
 {
+    static const fg_precision fastest[] = {FG_PRECISION_INT8, FG_PRECISION_BF16, FG_PRECISION_F32};
     fg_precision wanted = options ? options->precision : FG_PRECISION_AUTO;
+    const char *path = net->graph.path;
+    bool int8 = has_int8() && is_quantised(&net->graph);
+    fg_code rc = FG_ERR_UNSUPPORTED;
+    if ((unsigned)wanted >= FG_PRECISION_COUNT)
+        return FG_FAIL(err, FG_ERR_USAGE, "%s: an unknown precision", path);
     if (wanted == FG_PRECISION_BF16 && !has_bf16())
-        return FG_FAIL(err, FG_ERR_UNSUPPORTED, "%s: this processor has no bf16 arithmetic; use f32",
-                       net->graph.path);
-    net->info.precision =
-        wanted == FG_PRECISION_AUTO ? (has_bf16() ? FG_PRECISION_BF16 : FG_PRECISION_F32) : wanted;
-    fg_code rc = warm_up(net, height, width, err);
-    if (rc == FG_ERR_UNSUPPORTED && wanted == FG_PRECISION_AUTO && net->info.precision == FG_PRECISION_BF16) {
+        return FG_FAIL(err, FG_ERR_UNSUPPORTED, "%s: this processor has no bf16 arithmetic; use f32", path);
+    if (wanted == FG_PRECISION_INT8 && !has_int8())
+        return FG_FAIL(err, FG_ERR_UNSUPPORTED, "%s: this processor has no int8 arithmetic; use f32", path);
+    if (wanted == FG_PRECISION_INT8 && !int8)
+        return FG_FAIL(err, FG_ERR_UNSUPPORTED, "%s: not quantised to int8; use f32 or bf16", path);
+    for (size_t i = 0; i < sizeof fastest / sizeof fastest[0] && rc == FG_ERR_UNSUPPORTED; i++) {
+        if (wanted == FG_PRECISION_AUTO ? (fastest[i] == FG_PRECISION_INT8 && !int8) ||
+                                              (fastest[i] == FG_PRECISION_BF16 && !has_bf16())
+                                        : fastest[i] != wanted)
+            continue;
         drop_packed(net);
-        net->info.precision = FG_PRECISION_F32;
+        net->info.precision = fastest[i];
         rc = warm_up(net, height, width, err);
     }
     if (rc)
@@ -356,6 +383,12 @@ static fg_code run_step(fg_net_run *run, const nn_plan *plan, const nn_step *ste
     switch (step->kind) {
     case NN_STEP_KERNEL:
         run_kernel(step, src, dst);
+        break;
+    case NN_STEP_QUANTISE:
+        nn_kernel_quantise(&step->layout, step->src_type, src, step->dst_type, dst, &step->quant);
+        break;
+    case NN_STEP_DEQUANTISE:
+        nn_kernel_dequantise(&step->layout, step->src_type, src, step->dst_type, dst, &step->quant);
         break;
     case NN_STEP_BINARY:
         nn_kernel_binary(&step->layout, step->node->op, step->src_type, src, src2, dst);

@@ -35,6 +35,13 @@ INLINE void store(void *p, size_t i, nn_dtype type, float f)
     ((uint16_t *)p)[i] = (uint16_t)(f == f ? rounded : 0x7fc0u);
 }
 
+/* A NaN becomes low; fminf and fmaxf would keep compilers from using vectors. */
+INLINE float clamp(float x, float low, float high)
+{
+    x = x > low ? x : low;
+    return x < high ? x : high;
+}
+
 /* e^x by Cody and Waite's reduction and a polynomial (Cephes), about 1 ulp over the range of a float. */
 INLINE float exp_of(float x)
 {
@@ -122,7 +129,7 @@ PER_CHANNEL_BODY(prelu, x > 0.0f ? x : x * a[k])
 PER_CHANNEL_BODY(affine, x *a[k] + b[k])
 FLAT_BODY(relu, x > 0.0f ? x : x * a)
 FLAT_BODY(clip, x<a ? a : x> b ? b : x)
-FLAT_BODY(fakequant, (fminf(fmaxf(rintf(x / a) + b, c), d) - b) * a)
+FLAT_BODY(fakequant, (clamp(rintf(x / a) + b, c, d) - b) * a)
 
 MULTI static void prelu_run(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
                             const float *a, const float *b)
@@ -198,6 +205,48 @@ MULTI void nn_kernel_fakequant(const nn_layout *l, nn_dtype st, const void *src,
                                const nn_quant *quant)
 {
     DISPATCH(fakequant, l, quant->scale, (float)quant->zero, (float)quant->low, (float)quant->high);
+}
+
+INLINE void quantise_body(const nn_layout *l, nn_dtype st, const void *src, void *dst, float scale, float low,
+                          float high)
+{
+    size_t count = nn_layout_count(l);
+    /* The byte is the same for both signs once the number is in range. */
+    for (size_t i = 0; i < count; i++)
+        ((uint8_t *)dst)[i] = (uint8_t)(int32_t)clamp(rintf(load(src, i, st) / scale), low, high);
+}
+
+MULTI void nn_kernel_quantise(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
+                              const nn_quant *quant)
+{
+    (void)dt;
+    if (st == NN_F32)
+        quantise_body(l, NN_F32, src, dst, quant->scale, (float)quant->low, (float)quant->high);
+    else
+        quantise_body(l, NN_BF16, src, dst, quant->scale, (float)quant->low, (float)quant->high);
+}
+
+INLINE void dequantise_body(const nn_layout *l, bool is_signed, const void *src, nn_dtype dt, void *dst,
+                            float scale)
+{
+    size_t count = nn_layout_count(l);
+    for (size_t i = 0; i < count; i++) {
+        int q = is_signed ? ((const int8_t *)src)[i] : ((const uint8_t *)src)[i];
+        store(dst, i, dt, (float)q * scale);
+    }
+}
+
+MULTI void nn_kernel_dequantise(const nn_layout *l, nn_dtype st, const void *src, nn_dtype dt, void *dst,
+                                const nn_quant *quant)
+{
+    if (st == NN_I8 && dt == NN_F32)
+        dequantise_body(l, true, src, NN_F32, dst, quant->scale);
+    else if (st == NN_I8)
+        dequantise_body(l, true, src, NN_BF16, dst, quant->scale);
+    else if (dt == NN_F32)
+        dequantise_body(l, false, src, NN_F32, dst, quant->scale);
+    else
+        dequantise_body(l, false, src, NN_BF16, dst, quant->scale);
 }
 
 /* The lanes past the last channel have to stay zero, which a sigmoid would not leave them. */

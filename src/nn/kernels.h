@@ -31,6 +31,12 @@ void nn_kernel_clip(const nn_layout *l, nn_dtype src_type, const void *src, nn_d
 void nn_kernel_sigmoid(const nn_layout *l, nn_dtype src_type, const void *src, nn_dtype dst_type, void *dst);
 void nn_kernel_fakequant(const nn_layout *l, nn_dtype src_type, const void *src, nn_dtype dst_type, void *dst,
                          const nn_quant *quant);
+/* dst: NN_I8 or NN_U8, round(x / scale) within low..high, ties to even; quant->zero is 0. */
+void nn_kernel_quantise(const nn_layout *l, nn_dtype src_type, const void *src, nn_dtype dst_type, void *dst,
+                        const nn_quant *quant);
+/* src: NN_I8 or NN_U8. */
+void nn_kernel_dequantise(const nn_layout *l, nn_dtype src_type, const void *src, nn_dtype dst_type,
+                          void *dst, const nn_quant *quant);
 /* a and b of one layout and type; dst may be either. */
 void nn_kernel_binary(const nn_layout *l, nn_op op, nn_dtype type, const void *a, const void *b, void *dst);
 /* b: batch x channels x 1 x 1 in the layout's own lanes. */

@@ -64,6 +64,11 @@ dnnl_memory_desc_t nn_md(const nn_shape *shape, nn_dtype type, dnnl_format_tag_t
     return md;
 }
 
+dnnl_memory_desc_t nn_md_any(const nn_shape *shape, nn_dtype type)
+{
+    return nn_md(shape, type, dnnl_format_tag_any);
+}
+
 dnnl_memory_desc_t nn_md_nhwc(const nn_shape *shape, nn_dtype type)
 {
     return nn_md(shape, type, shape->rank == 4 ? dnnl_nhwc : dnnl_nc);

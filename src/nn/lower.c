@@ -359,6 +359,9 @@ static fg_code read_quant(const lowering *l, const nn_node *node, nn_quant *quan
                                             : zero->u8[0],
                         .low = is_signed ? -128 : 0,
                         .high = is_signed ? 127 : 255};
+    /* Unsigned around 128 is signed around 0. */
+    if (quant->low == 0 && quant->zero == 128)
+        *quant = (nn_quant){.scale = quant->scale, .zero = 0, .low = -128, .high = 127};
     return FG_OK;
 }
 

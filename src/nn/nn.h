@@ -18,14 +18,17 @@ typedef struct fg_net fg_net;
 typedef struct fg_net_run fg_net_run;
 
 typedef enum fg_precision {
-    FG_PRECISION_AUTO, /* bf16 where the processor computes it natively (AVX-512 BF16, AMX), else f32 */
+    FG_PRECISION_AUTO, /* int8 for a network that was quantised for it, else bf16, each where the processor
+                          computes it natively (AVX-512 or AVX VNNI; AVX-512 BF16 or AMX), else f32 */
     FG_PRECISION_F32,
     FG_PRECISION_BF16, /* weights and activations in bf16, sums in f32; FG_ERR_UNSUPPORTED without hardware
                           for it */
+    FG_PRECISION_INT8, /* convolutions with 8-bit weights and inputs (ONNX QDQ) in int8 with 32-bit sums, the
+                          rest in f32; FG_ERR_UNSUPPORTED without such convolutions or hardware for it */
     FG_PRECISION_COUNT
 } fg_precision;
 
-/* "auto", "f32", "bf16". */
+/* "auto", "f32", "bf16", "int8". */
 const char *fg_precision_name(fg_precision precision);
 fg_code fg_precision_parse(fg_precision *precision, const char *name, fg_error *err) FG_MUST_CHECK;
 

@@ -23,8 +23,11 @@ fg_code fg_nn_measure_peak(fg_precision precision, double *gflops, fg_error *err
     static const int names[3] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
     static const dnnl_query_t queries[3] = {dnnl_query_src_md, dnnl_query_weights_md, dnnl_query_dst_md};
     nn_shape shape = {2, {SIDE, SIDE}};
-    nn_dtype type = precision == FG_PRECISION_BF16 ? NN_BF16 : NN_F32;
-    dnnl_memory_desc_t any = nn_md(&shape, type, dnnl_format_tag_any);
+    nn_dtype type = precision == FG_PRECISION_BF16   ? NN_BF16
+                    : precision == FG_PRECISION_INT8 ? NN_U8
+                                                     : NN_F32;
+    dnnl_memory_desc_t any = nn_md_any(&shape, type);
+    dnnl_memory_desc_t weights = nn_md_any(&shape, type == NN_U8 ? NN_I8 : type);
     dnnl_matmul_desc_t desc;
     *gflops = 0.0;
     nn_one_thread();
@@ -32,7 +35,7 @@ fg_code fg_nn_measure_peak(fg_precision precision, double *gflops, fg_error *err
     if (status == dnnl_success)
         status = dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
     if (status == dnnl_success)
-        status = dnnl_matmul_desc_init(&desc, &any, &any, NULL, &any);
+        status = dnnl_matmul_desc_init(&desc, &any, &weights, NULL, &any);
     if (status == dnnl_success)
         status = dnnl_primitive_desc_create(&pd, &desc, NULL, engine, NULL);
     if (status == dnnl_success)

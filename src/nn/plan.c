@@ -123,6 +123,51 @@ static int place_like(const nn_planned *v, const dnnl_memory_desc_t *md)
     return -1;
 }
 
+bool nn_plan_is_bytes(const nn_planner *p, int value)
+{
+    nn_dtype type = nn_type_of(&p->values[value].places[0].md);
+    return type == NN_I8 || type == NN_U8;
+}
+
+/* A copy in floats of a value that is there in 8-bit integers. */
+static fg_code widen(nn_planner *p, int value)
+{
+    nn_planned *v = &p->values[value];
+    nn_place from = v->places[0];
+    nn_step *step = NULL;
+    nn_layout layout;
+    fg_code rc = FG_OK;
+    if (v->places[1].buffer >= 0 && nn_type_of(&v->places[1].md) == p->type)
+        return FG_OK;
+    if (!nn_layout_of(&from.md, &layout)) {
+        nn_shape shape = {
+            4, {(int)from.md.dims[0], (int)from.md.dims[1], (int)from.md.dims[2], (int)from.md.dims[3]}};
+        from.md = nn_md_nhwc(&shape, nn_type_of(&from.md));
+        rc = nn_plan_want(p, value, &from.md, &from.buffer);
+        if (!rc && !nn_layout_of(&from.md, &layout))
+            rc = FG_FAIL(p->err, FG_ERR_INTERNAL, "%s: layout", p->graph->path);
+    }
+    nn_place to = {.md = from.md};
+    to.md.data_type = nn_dnnl_type(p->type);
+    if (!rc)
+        rc = nn_plan_buffer(p, dnnl_memory_desc_get_size(&to.md), &to.buffer);
+    if (!rc)
+        rc = nn_plan_step(p, NN_STEP_DEQUANTISE, NULL, &step);
+    if (rc)
+        return rc;
+    step->layout = layout;
+    step->src_type = nn_type_of(&from.md);
+    step->dst_type = p->type;
+    step->quant = v->quant;
+    step->src = from.buffer;
+    step->dst = to.buffer;
+    nn_plan_touch(p, from.buffer);
+    nn_plan_touch(p, to.buffer);
+    p->plan->buffers[to.buffer].values = 1;
+    v->places[1] = to;
+    return FG_OK;
+}
+
 fg_code nn_plan_want(nn_planner *p, int value, const dnnl_memory_desc_t *md, int *buffer)
 {
     nn_planned *v = &p->values[value];
@@ -133,8 +178,18 @@ fg_code nn_plan_want(nn_planner *p, int value, const dnnl_memory_desc_t *md, int
         return FG_OK;
     }
     nn_place copy = {.md = *md};
-    fg_code rc = nn_plan_buffer(p, dnnl_memory_desc_get_size(md), &copy.buffer);
-    nn_place from = v->places[0];
+    fg_code rc = FG_OK;
+    bool widened = nn_plan_is_bytes(p, value) && md->data_type != v->places[0].md.data_type;
+    if (widened) {
+        rc = widen(p, value);
+        if (!rc && place_like(v, md) == 1) {
+            *buffer = v->places[1].buffer;
+            return FG_OK;
+        }
+    }
+    if (!rc)
+        rc = nn_plan_buffer(p, dnnl_memory_desc_get_size(md), &copy.buffer);
+    nn_place from = v->places[widened ? 1 : 0];
     /* A flattened image is N x K in name only: its copy takes the same four dimensions. */
     if (!rc && from.md.ndims == 4 && md->ndims == 2) {
         nn_shape shape = {
@@ -157,7 +212,13 @@ fg_code nn_plan_want_simple(nn_planner *p, int value, nn_place *place, nn_layout
 {
     const nn_planned *v = &p->values[value];
     const nn_shape *shape = &p->shapes[value];
-    for (int i = 0; i < 2; i++) {
+    bool bytes = nn_plan_is_bytes(p, value);
+    if (bytes) {
+        fg_code wide = widen(p, value);
+        if (wide)
+            return wide;
+    }
+    for (int i = bytes ? 1 : 0; i < 2; i++) {
         const nn_place *at = &v->places[i];
         if (at->buffer < 0 || !nn_layout_of(&at->md, layout))
             continue;
@@ -176,7 +237,7 @@ fg_code nn_plan_want_simple(nn_planner *p, int value, nn_place *place, nn_layout
         *place = *at;
         return FG_OK;
     }
-    place->md = nn_md_nhwc(shape, nn_type_of(&v->places[0].md));
+    place->md = nn_md_nhwc(shape, nn_type_of(&v->places[bytes ? 1 : 0].md));
     fg_code rc = nn_plan_want(p, value, &place->md, &place->buffer);
     if (!rc && !nn_layout_of(&place->md, layout))
         rc = FG_FAIL(p->err, FG_ERR_INTERNAL, "%s: layout", p->graph->path);
@@ -212,6 +273,7 @@ static void count_uses(nn_planner *p)
     const nn_graph *graph = p->graph;
     for (int i = 0; i < graph->value_count; i++) {
         p->values[i].only_f32 = true;
+        p->values[i].reader = -1;
         p->values[i].places[0].buffer = p->values[i].places[1].buffer = -1;
     }
     for (int i = 0; i < graph->node_count; i++) {
@@ -219,6 +281,7 @@ static void count_uses(nn_planner *p)
         for (int k = 0; k < node->input_count; k++) {
             p->values[node->inputs[k]].uses_left++;
             p->values[node->inputs[k]].only_f32 &= node->op == NN_SOFTMAX;
+            p->values[node->inputs[k]].reader = i;
         }
         if (node->residual >= 0) {
             p->values[node->residual].uses_left++;
@@ -227,6 +290,17 @@ static void count_uses(nn_planner *p)
     }
     for (int o = 0; o < graph->output_count; o++)
         p->values[graph->outputs[o]].uses_left++;
+    for (int i = 0; i < graph->value_count; i++) {
+        if (p->values[i].uses_left != 1)
+            p->values[i].reader = -1;
+    }
+    /* Backwards, from the layers with 8-bit weights through what leaves integers as they are. */
+    for (int i = graph->node_count - 1; i >= 0 && p->int8; i--) {
+        const nn_node *node = graph->nodes[i];
+        bool keeps = node->op == NN_MAXPOOL || node->op == NN_FLATTEN || node->op == NN_FAKEQUANT;
+        if (node->q_weights || (keeps && p->values[node->output].wants_bytes))
+            p->values[node->inputs[0]].wants_bytes = true;
+    }
 }
 
 static fg_code plan_outputs(nn_planner *p)
@@ -319,7 +393,8 @@ fg_code nn_plan_new(nn_plan **plan, fg_net_run *run, int batch, int height, int 
     nn_planner p = {.run = run,
                     .graph = graph,
                     .err = err,
-                    .type = run->net->info.precision == FG_PRECISION_BF16 ? NN_BF16 : NN_F32};
+                    .type = run->net->info.precision == FG_PRECISION_BF16 ? NN_BF16 : NN_F32,
+                    .int8 = run->net->info.precision == FG_PRECISION_INT8};
     fg_code rc = FG_OK;
     *plan = NULL;
     p.plan = calloc(1, sizeof *p.plan);
@@ -373,6 +448,9 @@ void nn_plan_free(nn_plan *plan)
     }
     for (int i = 0; i < plan->memory_count; i++)
         dnnl_memory_destroy(plan->memories[i].memory);
+    for (int i = 0; i < plan->number_count; i++)
+        free(plan->numbers[i]);
+    free(plan->numbers);
     free(plan->steps);
     free(plan->buffers);
     free(plan->memories);

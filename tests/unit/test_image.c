@@ -460,23 +460,56 @@ static void heic_is_turned_once(void **state)
     }
 }
 
-/* A photo of 700 bytes whose container says 96 x 64 pixels, and its bit stream 16384 x 16384. */
-static void heic_bomb_is_refused_cheaply(void **state)
+/* A file of the fuzz corpus, without the byte that steers the driver. */
+static void load_from_corpus(const char *name, fg_buf *file)
+{
+    char path[4096];
+    const char *source = getenv("FACEGATE_SOURCE");
+    snprintf(path, sizeof path, "%s/fuzz/corpus/image/%s", source && *source ? source : ".", name);
+    fg_buf_init(file, 1 << 16);
+    if (fg_file_read(path, file, &err) != FG_OK)
+        fail_msg("%s", err.msg);
+    file->size--;
+    memmove(file->data, file->data + 1, file->size);
+}
+
+/* Four tiles of 64 x 64, cut to 120 x 100 and turned by 90 degrees, as phones store their photos. */
+static void heic_of_tiles_is_put_together(void **state)
 {
     (void)state;
-    char path[4096];
     fg_buf file;
-    struct rusage before, after;
-    const char *source = getenv("FACEGATE_SOURCE");
-    snprintf(path, sizeof path, "%s/fuzz/corpus/image/heic-bomb", source && *source ? source : ".");
-    fg_buf_init(&file, 1 << 16);
-    assert_int_equal(fg_file_read(path, &file, &err), FG_OK);
-    getrusage(RUSAGE_SELF, &before);
-    assert_refused(file.data + 1, file.size - 1, FG_ERR_INPUT, "HEIC photo");
-    getrusage(RUSAGE_SELF, &after);
-    assert_true(after.ru_maxrss - before.ru_maxrss < 64 << 10); /* KiB */
-    assert_true(after.ru_utime.tv_sec - before.ru_utime.tv_sec < 5);
+    fg_frame frame;
+    load_from_corpus("heic-grid", &file);
+    decode(&frame, &file, 0, NULL);
+    assert_int_equal(frame.width, 100);
+    assert_int_equal(frame.height, 120);
+    assert_true(pixel_near(&frame, 70, 30, picture_colour(2, 2, 0, 0), 8));
+    assert_true(pixel_near(&frame, 70, 90, picture_colour(2, 2, 1, 0), 8));
+    assert_true(pixel_near(&frame, 18, 30, picture_colour(2, 2, 0, 1), 8));
+    assert_true(pixel_near(&frame, 18, 90, picture_colour(2, 2, 1, 1), 8));
+    fg_frame_deinit(&frame);
     fg_buf_deinit(&file);
+}
+
+/* A kilobyte whose container says 96 x 64 pixels, and its bit stream or its grid of tiles 16000 x 16000. */
+static void heic_bombs_are_refused_cheaply(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        fg_code code;
+    } bombs[] = {{"heic-bomb", FG_ERR_INPUT}, {"heic-grid-bomb", FG_ERR_LIMIT}};
+    for (int i = 0; i < 2; i++) {
+        fg_buf file;
+        struct rusage before, after;
+        load_from_corpus(bombs[i].name, &file);
+        getrusage(RUSAGE_SELF, &before);
+        assert_refused(file.data, file.size, bombs[i].code, "HEIC photo");
+        getrusage(RUSAGE_SELF, &after);
+        assert_true(after.ru_maxrss - before.ru_maxrss < 64 << 10); /* KiB */
+        assert_true(after.ru_utime.tv_sec - before.ru_utime.tv_sec < 5);
+        fg_buf_deinit(&file);
+    }
 }
 
 static void every_cut_is_an_error(void **state)
@@ -692,7 +725,8 @@ int main(void)
         cmocka_unit_test(webp_in_every_kind),
         cmocka_unit_test(webp_is_turned_by_exif_and_may_not_move),
         cmocka_unit_test(heic_is_turned_once),
-        cmocka_unit_test(heic_bomb_is_refused_cheaply),
+        cmocka_unit_test(heic_of_tiles_is_put_together),
+        cmocka_unit_test(heic_bombs_are_refused_cheaply),
         cmocka_unit_test(every_cut_is_an_error),
         cmocka_unit_test(what_is_no_photo_is_named),
         cmocka_unit_test(signatures_tell_photo_from_video),

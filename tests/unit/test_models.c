@@ -284,10 +284,9 @@ static fg_code verify_with(folders *f, const char *extra, fg_error *err)
 {
     char json[512];
     fg_models *models;
-    snprintf(
-        json, sizeof json,
-        MANIFEST("{\"name\":\"m\",\"kind\":\"other\",\"licence\":\"x\",\"files\":[{\"file\":\"w\"%s}]}"),
-        extra);
+    snprintf(json, sizeof json,
+             MANIFEST("{\"name\":\"m\",\"kind\":\"other\",\"licence\":\"x\",\"files\":[{\"file\":\"w\"%s}]}"),
+             extra);
     write_file(f->one, "manifest.json", json);
     assert_int_equal(fg_models_load(&models, f->path, err), FG_OK);
     fg_code rc = fg_model_verify(&models->models[0], err);
