@@ -157,7 +157,7 @@ class Server:
         status = self.stop()
         text = self.said()
         self.log.close()
-        os.unlink(self.log.name)
+        pathlib.Path(self.log.name).unlink(missing_ok=True)  # two servers of one folder share it
         if self.own:
             shutil.rmtree(self.data)
         if status != 0:
