@@ -27,6 +27,7 @@ enum {
 };
 static const double look_alike_sd = 4.0; /* deviations of the cohort's cosines: 1 stranger in 30,000 */
 static const double same_face_sd = 6.5;
+static const double same_face_cosine = 0.75; /* enough in any case: few dimensions have wide deviations */
 /* Cosines of unrelated faces spread over at least this many times what directions drawn at random do, 1 /
  * sqrt(size): an embedder uses fewer directions than it has. A cohort too unlike the team can seem to spread
  * less. */
@@ -401,6 +402,11 @@ static double logit(const fg_classifier *c, double e)
     return log(9) + c->slope * (e - c->border);
 }
 
+static bool same_face(const fg_expert *e, double cosine)
+{
+    return cosine >= fmin(same_face_cosine, e->cosine_mean + same_face_sd * e->cosine_sd);
+}
+
 /* The rest of the team are strangers to a member too, and such as stand before the same camera. Where they
  * come nearer to one another than the cohort comes to them, the border moves out; the more of them there are,
  * the more they are believed. */
@@ -413,10 +419,8 @@ static void team_correction(training *t)
         const rep *p = &t->impostors[k], *other = &t->reps[p->row];
         const float *centroid = c->centroids + (size_t)p->member * (size_t)t->size;
         const fg_expert *x = &c->experts[p->member];
-        double near = (fg_cosine(centroid, c->centroids + (size_t)other->member * (size_t)t->size, t->size) -
-                       x->cosine_mean) /
-                      x->cosine_sd;
-        if (near >= same_face_sd)
+        if (same_face(x,
+                      fg_cosine(centroid, c->centroids + (size_t)other->member * (size_t)t->size, t->size)))
             continue;
         double e =
             evidence(t, p->member, (double)p->machine,
@@ -557,9 +561,10 @@ static void find_warnings(const training *t, fg_train_report *report)
                 const fg_expert *x = &c->experts[a], *y = &c->experts[b];
                 double near =
                     fmin((cosine - x->cosine_mean) / x->cosine_sd, (cosine - y->cosine_mean) / y->cosine_sd);
-                if (pass == 0 && near >= same_face_sd)
+                bool same = same_face(x, cosine) && same_face(y, cosine);
+                if (pass == 0 && same)
                     warn(report, FG_WARN_SAME_FACE, ids[a], ids[b], cosine);
-                else if (pass == 1 && near >= look_alike_sd && near < same_face_sd)
+                else if (pass == 1 && near >= look_alike_sd && !same)
                     warn(report, FG_WARN_LOOK_ALIKE, ids[a], ids[b], cosine);
             }
     for (int m = 0; m < t->members; m++) {

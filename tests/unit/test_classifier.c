@@ -61,8 +61,13 @@ static world *make_world(void)
 
 static fg_gallery gallery_of(const world *w, int members)
 {
-    return (fg_gallery){.embedding_size = SIZE, .count = (long)members * PHOTOS, .embeddings = w->photos[0],
-                        .member = w->member, .segment = w->segment, .members = members, .member_ids = w->ids};
+    return (fg_gallery){.embedding_size = SIZE,
+                        .count = (long)members * PHOTOS,
+                        .embeddings = w->photos[0],
+                        .member = w->member,
+                        .segment = w->segment,
+                        .members = members,
+                        .member_ids = w->ids};
 }
 
 static fg_cohort cohort_of(const world *w)
@@ -70,7 +75,8 @@ static fg_cohort cohort_of(const world *w)
     return (fg_cohort){.embedding_size = SIZE, .count = COHORT, .embeddings = w->cohort[0]};
 }
 
-static fg_classifier *train(const fg_gallery *gallery, const world *w, fg_kernel kernel, fg_train_report *report)
+static fg_classifier *train(const fg_gallery *gallery, const world *w, fg_kernel kernel,
+                            fg_train_report *report)
 {
     fg_classifier *classifier;
     fg_error err;
@@ -176,7 +182,8 @@ static void stored_and_read_back_it_is_the_same(void **state)
     for (int kernel = 0; kernel < 2; kernel++) {
         fg_error err;
         fg_buf first, second;
-        fg_classifier *a = train(&gallery, w, (fg_kernel)kernel, NULL), *again = train(&gallery, w, (fg_kernel)kernel, NULL), *b;
+        fg_classifier *a = train(&gallery, w, (fg_kernel)kernel, NULL),
+                      *again = train(&gallery, w, (fg_kernel)kernel, NULL), *b;
         fg_ranking x, y;
         fg_buf_init(&first, 1 << 26);
         fg_buf_init(&second, 1 << 26);
