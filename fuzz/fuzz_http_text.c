@@ -1,4 +1,5 @@
-/* What the server reads of a request by hand: header values, addresses, paths, file names. The first byte chooses. */
+/* What the server reads of a request by hand: header values, addresses, paths, file names. The first byte
+ * chooses. */
 #include "http/credentials.h"
 #include "http/http.h"
 #include "http/listen.h"

@@ -2,13 +2,14 @@
 # The team of the original project: two phone videos, three photos. Skips where the development data is absent.
 . "$(dirname "$0")/lib.sh"
 seed=${FACEGATE_SHARED:-/nowhere}/data/seed
-if [ ! -d "$seed" ]; then
-    skip the_seed_team "no $seed"
+published=${FACEGATE_PUBLISHED:-/nowhere}
+if [ ! -d "$seed" ] || [ ! -d "$published" ]; then
+    skip the_seed_team "no $seed, or no published detector"
     finish
 fi
-for embedder in vgg16-half retail-0095; do
+for embedder in retail-0095; do
     begin "the_seed_team_with_$embedder"
-    flags=(--data "$embedder" --model-path "$FACEGATE_SHARED/models/openvino" --embedder "$embedder" --json)
+    flags=(--data "$embedder" --model-path "$published:$FACEGATE_SHARED/models/openvino" --detector mtcnn-published --embedder "$embedder" --json)
     run 0 "${flags[@]}" enroll --name Joaquin --role "data engineer" --right lab "$seed/Joaquin.mp4"
     json '.[0].faces_used' 70
     json '.[0].files[0].height > .[0].files[0].width' true
