@@ -11,7 +11,7 @@ export function rightsInput(start, members) {
   let chosen = [...start];
   const input = h('input', {placeholder: 'for example: lab', maxLength: 100, autocomplete: 'off'});
   const box = field('Rights', input, 'Doors or systems that this person may use. Press Enter after each.');
-  const tags = h('div', {class: 'tags'});
+  const tags = h('div', {class: 'tags reserved'});
   const suggestions = h('datalist', {id: 'rights-in-use'}, known.map(r => h('option', {value: r})));
   input.setAttribute('list', 'rights-in-use');
   function draw() {
