@@ -182,6 +182,18 @@ fg_code fg_enrolling_drop_odd(fg_enrolling *e, fg_error *err)
     qsort(sorted, (size_t)n, sizeof *sorted, ascending);
     /* The last one is the typical one itself. */
     const float limit = odd_share * sorted[(n - 1) * 3 / 4];
+    /* A head that turns moves away from the typical view step by step: what resembles one that belongs,
+     * belongs. */
+    for (bool grown = true; grown;) {
+        grown = false;
+        for (long i = 0; i < n; i++)
+            for (long j = 0; j < n && similarity[i] < limit; j++)
+                if (similarity[j] >= limit && fg_cosine(e->templates[i].embedding, e->templates[j].embedding,
+                                                        typical->embedding_size) >= (double)limit) {
+                    similarity[i] = limit;
+                    grown = true;
+                }
+    }
     long kept = 0;
     for (long i = 0; i < n; i++) {
         fg_template t = e->templates[i];

@@ -26,7 +26,7 @@ export async function show(main, go) {
         h('p', {class: 'soft small'}, `${plural(m.templates, 'picture')} · last seen ${when(m.last_seen)}`)),
       h('div', {class: 'row'},
         h('button', {class: 'plain', 'aria-label': `Edit ${m.name}`, onclick: () => edit(m)}, icon('edit'), 'Edit'),
-        h('a', {class: 'button plain', href: `/add?member=${m.id}`, 'aria-label': `Add a video of ${m.name}`}, icon('video'), 'Add video'),
+        h('a', {class: 'button plain', href: `/add?member=${m.id}`, 'aria-label': `Add video of ${m.name}`}, icon('video'), 'Add video'),
         h('button', {class: 'plain danger push', 'aria-label': `Remove ${m.name}`, onclick: () => remove(m)}, icon('bin'))));
   }
 

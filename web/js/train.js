@@ -62,7 +62,7 @@ export async function show(main, go) {
           h('td', {'data-label': 'Pictures', class: 'number'}, String(r.templates ?? '')),
           h('td', {'data-label': 'Strangers let in', class: 'number'}, r.far === undefined ? '' : rate(r.far)),
           h('td', {class: 'end', 'data-label': 'Use'}, v.active ? h('span', {class: 'tag good'}, icon('check'), 'in use')
-            : h('button', {onclick: () => activate(v.version), 'aria-label': `Use version ${v.version}`}, 'Use this')));
+            : h('button', {onclick: () => activate(v.version), 'aria-label': `Use this: version ${v.version}`}, 'Use this')));
       }))));
   }
 
