@@ -13,7 +13,7 @@
 /* A template is of somebody else when it is less similar to the most typical one than this share of what the
  * better quarter is: templates of one person lie close together (0.6 to 0.97 with every embedder tried),
  * those of two people far apart (below 0.3). */
-static const float odd_share = 0.5f;
+static const float odd_share = 0.35f;
 /* More odd ones than this share: not a passer-by but a video of two people. */
 static const double max_odd_share = 0.34;
 /* Two members whose mean templates are this similar are named to the team lead. */
