@@ -3,6 +3,7 @@
 
     mtcnn_distil.py collect TEACHER DATA WORK [--minutes M]     patches and candidate crops -> WORK/crops-*.npy
     mtcnn_distil.py pnet|rnet|onet TEACHER DATA WORK [--minutes M]    trains one network on them
+    mtcnn_distil.py layers pnet|rnet|onet TEACHER DATA WORK [--minutes M]    layer by layer, quickly, before or after
     mtcnn_distil.py export  WORK OUT                            WORK/*.ckpt -> OUT/mtcnn-*.onnx
 
 TEACHER holds pnet.pt, rnet.pt, onet.pt. DATA holds train-faces/ and background/. Networks start from random weights;
@@ -323,6 +324,129 @@ def train(a):
     save(a, ema)
 
 
+def whitened(x):
+    """Mean, and the matrices into coordinates of unit covariance and back: there every direction is learnt at one pace."""
+    mu = x.mean(0)
+    w, v = torch.linalg.eigh((x - mu).t() @ (x - mu) / len(x))
+    root = (w.clamp(min=0) + 1e-4 * w.mean()).sqrt()
+    return mu, v / root @ v.t(), v * root @ v.t()
+
+
+@torch.no_grad()
+def solve(x, y, w, b, slope, rounds=30):
+    """PReLU(w x + b) = y by alternating least squares: each round takes the side of the kink that a sample is on at present as
+    given, and solves for all units at once; where the slope is small its samples count less (Levenberg's damping). A unit keeps
+    its best round. Slopes may be negative: then both sides look alike, and plain gradients get stuck on the wrong one; hence
+    several beginnings."""
+    one = torch.cat([x, torch.ones(len(x), 1)], 1)
+    gram = torch.linalg.cholesky(one.t() @ one / len(x) + 1e-5 * torch.eye(one.shape[1]))
+    mine, linear = torch.cat([w, b[:, None]], 1), torch.cholesky_solve(one.t() @ y / len(x), gram).t()
+    best = torch.full((len(w),), float('inf'))
+    kept, kept_slope = mine.clone(), slope.clone()
+    begin = [(mine, slope)] + [(linear * 2 / (1 + s), torch.full_like(slope, s)) for s in (-.6, -.25, .05, .4)]
+    begin += [(mine * torch.randn_like(mine).mul(.3).exp(), slope) for _ in range(3)]
+    for round in range(rounds * len(begin)):
+        if round % rounds == 0:
+            m, slope = begin[round // rounds]
+        z = one @ m.t()
+        low = z < 0
+        d = torch.where(low, slope, torch.ones(()))
+        left = y - d * z
+        error = left.square().mean(0)
+        better = error < best
+        best, kept[better], kept_slope[better] = torch.minimum(best, error), m[better], slope[better]
+        m = torch.cholesky_solve(one.t() @ (z + left * d / (d.square() + .02)) / len(x), gram).t()
+        z = one @ m.t()
+        low = z < 0
+        slope = (low * y * z).sum(0) / (low * z * z).sum(0).clamp(min=1e-6)
+    return kept[:, :-1].contiguous(), kept[:, -1].contiguous(), kept_slope
+
+
+def fit(layer, act, x, y, minutes, extra=None, params=()):
+    """One layer (Linear or Conv2d, as a matrix over patches x) and its PReLU to the wanted outputs y. extra(batch, rows) adds
+    to the loss."""
+    mu, into, back = whitened(x)
+    z = (x - mu) @ into
+    w = (layer.weight.detach().flatten(1) @ back).requires_grad_()
+    b = (layer.bias.detach() + layer.weight.detach().flatten(1) @ mu).requires_grad_()
+    var = y.var(0) + 1e-4
+    solved = solve(z, y, w.detach(), b.detach(), act.weight.detach())
+    with torch.no_grad():
+        for old, new in zip((w, b, act.weight), solved):
+            old.copy_(new)
+        print(f'{((F.prelu(F.linear(z, w, b), act.weight) - y) ** 2 / var).mean():.6f} of the variance left by least squares', flush=True)
+    act.weight.requires_grad_()
+    rate = 1e-3
+    opt, t0, n = torch.optim.Adam([w, b, act.weight, *params], lr=rate), time.time(), 0
+    while time.time() - t0 < minutes * 60:
+        opt.param_groups[0]['lr'] = rate * .5 * (1 + math.cos(math.pi * min(1, (time.time() - t0) / (minutes * 60)))) + 1e-6
+        q = torch.randint(len(z), (1024,))
+        out = F.prelu(F.linear(z[q], w, b), act.weight)
+        hint = ((out - y[q]) ** 2 / var).mean()
+        loss = hint + extra(out, q) if extra else hint
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        n += 1
+    with torch.no_grad():
+        layer.weight.copy_((w @ into).view_as(layer.weight))
+        layer.bias.copy_(b - layer.weight.flatten(1) @ mu)
+        left = ((F.prelu(F.linear(x, layer.weight.flatten(1), layer.bias), act.weight) - y) ** 2 / var).mean()
+    print(f'{n} steps, {len(x)} patches of {x.shape[1]}: {left:.6f} of the variance left', flush=True)
+
+
+def layers(a):
+    """Every layer by itself, given what the teacher's layer is given, on random patches of many crops: neighbouring patches are
+    near copies, so few of each crop teach more than all of some. Then the heads, and the dense layer once more on the network's own features."""
+    torch.manual_seed(a.seed)
+    teacher, net = mtcnn_nets.load(a.teacher)[a.net], NETS[a.net]()
+    path = os.path.join(a.work, a.net + '.ckpt')
+    if a.resume:
+        net.load_state_dict(torch.load(path))
+    a.kind, a.batch = a.net, 256
+    convs = [m for m in net.children() if isinstance(m, torch.nn.Conv2d)]
+    acts = [m for m in net.children() if isinstance(m, torch.nn.PReLU)]
+    dense = next(m for m in net.children() if isinstance(m, torch.nn.Linear)) if a.net != 'pnet' else None
+    batches, seen = crop_batches(a), {}
+    x = torch.cat([next(batches) for _ in range(a.crops // a.batch)])
+    for m in convs + [dense] * (dense is not None):     # what a layer is given, pooled and flattened as its stage does it
+        m.register_forward_pre_hook(lambda m, v: seen.__setitem__(m, v[0]))
+    with torch.no_grad():
+        fs = [[] for _ in acts]
+        for part in x.split(a.batch):
+            for k, f in enumerate(teacher.features(normalise(part))):
+                fs[k].append(f)
+        fs = [torch.cat(f) for f in fs]
+    minutes = a.minutes / (len(convs) - a.skip + 4)    # the dense layer is the widest
+    for k, conv in enumerate(convs):
+        if k < a.skip:
+            continue
+        xs, ys = [], []
+        with torch.no_grad():
+            for i in range(0, len(x), a.batch):
+                net.stages()[k](normalise(x[i:i + a.batch]) if k == 0 else fs[k - 1][i:i + a.batch])
+                patches = F.unfold(seen[conv], conv.kernel_size).transpose(1, 2)
+                want = fs[k][i:i + a.batch].flatten(2).transpose(1, 2)
+                pos = torch.randint(patches.shape[1], (len(patches), min(a.patches, patches.shape[1])))
+                rows = torch.arange(len(patches))[:, None]
+                xs.append(patches[rows, pos].flatten(0, 1)), ys.append(want[rows, pos].flatten(0, 1))
+        fit(conv, acts[k], torch.cat(xs), torch.cat(ys), minutes)
+        save(a, net)
+    if dense is None:
+        return
+    heads = [m for m in net.children() if isinstance(m, torch.nn.Linear) and m is not dense]
+    with torch.no_grad():
+        t = [teacher.heads(fs[-1][i:i + a.batch]) for i in range(0, len(x), a.batch)]
+        t = {k: torch.cat([o[k] for o in t]) for k in t[0]}
+        own = []
+        for i in range(0, len(x), a.batch):
+            net.features(normalise(x[i:i + a.batch]))
+            own.append(seen[dense])
+    fit(dense, acts[-1], torch.cat(own), fs[-1], 4 * minutes, lambda out, q: loss_outputs(net.heads(out), {k: v[q] for k, v in t.items()})[0],
+        [w for m in heads for w in m.parameters()])
+    save(a, net)
+
+
 def save(a, net):
     tmp = os.path.join(a.work, a.kind + '.tmp')
     torch.save(net.state_dict(), tmp)
@@ -351,6 +475,16 @@ def main():
         q.add_argument('--forced', type=float, default=.5, help='share of the time in which layers learn one by one')
         q.add_argument('--resume', action='store_true', help='go on from WORK/KIND.ckpt')
         q.add_argument('--lr', type=float, default={'pnet': 2e-2, 'rnet': 1e-2}.get(kind, 6e-3))
+    q = sub.add_parser('layers')
+    q.add_argument('net', choices=tuple(NETS))
+    for name in ('teacher', 'data', 'work'):
+        q.add_argument(name)
+    q.add_argument('--minutes', type=float, default=10)
+    q.add_argument('--crops', type=int, default=20000)
+    q.add_argument('--patches', type=int, default=4, help='of a crop')
+    q.add_argument('--seed', type=int, default=1)
+    q.add_argument('--resume', action='store_true', help='go on from WORK/NET.ckpt')
+    q.add_argument('--skip', type=int, default=0, help='leave the first layers as they are')
     q = sub.add_parser('export')
     q.add_argument('work')
     q.add_argument('out')
@@ -360,7 +494,7 @@ def main():
     if a.kind == 'export':
         return export(a)
     os.makedirs(a.work, exist_ok=True)
-    collect(a) if a.kind == 'collect' else train(a)
+    {'collect': collect, 'layers': layers}.get(a.kind, train)(a)
 
 
 if __name__ == '__main__':
