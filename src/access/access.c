@@ -40,25 +40,56 @@ const char *fg_scope_name(fg_scope scope)
     return "";
 }
 
+fg_code fg_scopes_parse(unsigned *out, const char *words, fg_error *err)
+{
+    unsigned all = 0;
+    *out = 0;
+    while (words && *words) {
+        char word[16];
+        size_t n = strcspn(words, " ");
+        fg_scope scope;
+        snprintf(word, sizeof word, "%.*s", (int)(n < sizeof word ? n : sizeof word), words);
+        fg_code rc = fg_scope_parse(&scope, word, err);
+        if (rc != FG_OK)
+            return rc;
+        all |= (unsigned)scope;
+        words += words[n] ? n + 1 : n;
+    }
+    if (!all)
+        return FG_FAIL(err, FG_ERR_USAGE, "give a scope: verify, enroll, audit or admin");
+    *out = all;
+    return FG_OK;
+}
+
+void fg_scopes_text(unsigned set, char text[FG_SCOPES_TEXT])
+{
+    size_t n = 0;
+    *text = 0;
+    for (int i = 0; i < SCOPES; i++)
+        if (set & (unsigned)scopes[i].scope)
+            n += (size_t)snprintf(text + n, FG_SCOPES_TEXT - n, "%s%s", n ? " " : "", scopes[i].name);
+}
+
 static void hash_key(const char *text, uint8_t hash[crypto_hash_sha256_BYTES])
 {
     crypto_hash_sha256(hash, (const unsigned char *)text, strlen(text));
 }
 
-fg_code fg_access_key_create(fg_store *store, fg_scope scope, const char *label, int64_t expires_ms,
+fg_code fg_access_key_create(fg_store *store, unsigned set, const char *label, int64_t expires_ms,
                              char text[FG_KEY_TEXT], fg_error *err)
 {
     uint8_t id[ID_BYTES], secret[SECRET_BYTES];
-    char secret_text[SECRET_TEXT + 1];
+    char secret_text[SECRET_TEXT + 1], scope_text[FG_SCOPES_TEXT];
     fg_key key = {
         .label = (char *)(label ? label : ""),
-        .scope = (char *)fg_scope_name(scope),
+        .scope = scope_text,
         .created_ms = fg_clock_unix_ms(),
         .expires_ms = expires_ms,
     };
     text[0] = 0;
+    fg_scopes_text(set, scope_text);
     if (!*key.scope)
-        return FG_FAIL(err, FG_ERR_USAGE, "a key needs one scope");
+        return FG_FAIL(err, FG_ERR_USAGE, "a key needs a scope");
     if (expires_ms < 0 || (expires_ms > 0 && expires_ms <= key.created_ms))
         return FG_FAIL(err, FG_ERR_USAGE, "a key cannot expire in the past");
     if (sodium_init() < 0)
@@ -112,14 +143,14 @@ static bool is_preset(const char *text, const char *preset)
     return sodium_memcmp(given, wanted, sizeof given) == 0;
 }
 
-fg_code fg_access_check(fg_store *store, const char *text, const char *preset, fg_scope needed,
-                        int64_t now_ms, char *id, fg_error *err)
+fg_code fg_access_find(fg_store *store, const char *text, const char *preset, int64_t now_ms, unsigned *set,
+                       char *id, fg_error *err)
 {
     static const char refused[] = "this key is not valid; ask the team lead for one (facegate keys create)";
     uint8_t hash[crypto_hash_sha256_BYTES];
     fg_key key = {0};
-    fg_scope scope = (fg_scope)0;
     char public_id[17];
+    *set = 0;
     if (id)
         id[0] = 0;
     if (!text || !*text)
@@ -128,6 +159,7 @@ fg_code fg_access_check(fg_store *store, const char *text, const char *preset, f
     if (is_preset(text, preset)) {
         if (id)
             memcpy(id, "preset", sizeof "preset");
+        *set = FG_SCOPE_ADMIN;
         return FG_OK;
     }
     if (!fg_access_key_parse(text, public_id))
@@ -141,19 +173,14 @@ fg_code fg_access_check(fg_store *store, const char *text, const char *preset, f
         goto done;
     hash_key(text, hash);
     const bool right = sodium_memcmp(hash, key.hash, sizeof hash) == 0;
-    if (!known || !right || key.revoked_ms || (key.expires_ms && key.expires_ms <= now_ms)) {
+    if (!known || !right || key.aws || key.revoked_ms || (key.expires_ms && key.expires_ms <= now_ms)) {
         rc = FG_FAIL(err, FG_ERR_UNAUTHORIZED, "%s", refused);
         goto done;
     }
-    if ((rc = fg_scope_parse(&scope, key.scope, err)) != FG_OK)
+    if ((rc = fg_scopes_parse(set, key.scope, err)) != FG_OK)
         goto done;
     if (id)
         memcpy(id, public_id, sizeof public_id);
-    if (scope != FG_SCOPE_ADMIN && scope != needed) {
-        rc = FG_FAIL(err, FG_ERR_FORBIDDEN, "this key is for %s; what you ask needs one for %s", key.scope,
-                     fg_scope_name(needed));
-        goto done;
-    }
     if (now_ms - key.used_ms >= USED_EVERY_MS) {
         /* Knowing when a key was used is not worth refusing its owner on a full disk. */
         fg_code noted = fg_store_key_used(store, public_id, now_ms, NULL);
@@ -162,4 +189,17 @@ fg_code fg_access_check(fg_store *store, const char *text, const char *preset, f
 done:
     fg_key_deinit(&key);
     return rc;
+}
+
+fg_code fg_access_check(fg_store *store, const char *text, const char *preset, fg_scope needed,
+                        int64_t now_ms, char *id, fg_error *err)
+{
+    unsigned set;
+    char names[FG_SCOPES_TEXT];
+    fg_code rc = fg_access_find(store, text, preset, now_ms, &set, id, err);
+    if (rc != FG_OK || (set & ((unsigned)needed | FG_SCOPE_ADMIN)))
+        return rc;
+    fg_scopes_text(set, names);
+    return FG_FAIL(err, FG_ERR_FORBIDDEN, "this key is for %s; what you ask needs one for %s", names,
+                   fg_scope_name(needed));
 }

@@ -20,11 +20,23 @@ typedef enum fg_scope {
 fg_code fg_scope_parse(fg_scope *scope, const char *name, fg_error *err) FG_MUST_CHECK; /* "verify" ... */
 const char *fg_scope_name(fg_scope scope);
 
-/* A new key; text is the only copy of the secret, to be shown once and wiped. expires_ms 0: never. */
-fg_code fg_access_key_create(fg_store *store, fg_scope scope, const char *label, int64_t expires_ms,
+enum { FG_SCOPES_TEXT = 32 }; /* all their names, with spaces and a NUL */
+
+/* "verify enroll": the bits of several, in words separated by single spaces, and back; 0 gives "". */
+fg_code fg_scopes_parse(unsigned *scopes, const char *words, fg_error *err) FG_MUST_CHECK;
+void fg_scopes_text(unsigned scopes, char text[FG_SCOPES_TEXT]);
+
+/* A new key for one or more scopes; text is the only copy of the secret, to be shown once and wiped.
+ * expires_ms 0: never. */
+fg_code fg_access_key_create(fg_store *store, unsigned scopes, const char *label, int64_t expires_ms,
                              char text[FG_KEY_TEXT], fg_error *err) FG_MUST_CHECK;
 /* Whether text has the form of a key; id gets its public part. Pure: for foreign bytes. */
 bool fg_access_key_parse(const char *text, char id[17]);
+
+/* The scopes of a living key: else FG_ERR_UNAUTHORIZED, with one message for a key that never was and one
+ * that is wrong, revoked or expired. id and preset as below. */
+fg_code fg_access_find(fg_store *store, const char *text, const char *preset, int64_t now_ms,
+                       unsigned *scopes, char *id, fg_error *err) FG_MUST_CHECK;
 
 /* The key given must be alive and have `needed` (admin has all): else FG_ERR_UNAUTHORIZED, with one message
  * for a key that never was and one that is wrong, revoked or expired, or FG_ERR_FORBIDDEN. id (may be NULL,

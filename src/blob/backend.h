@@ -11,11 +11,15 @@ typedef struct fg_blob_backend {
     fg_code (*put)(fg_blob *blob, const char *key, const void *data, size_t size, fg_error *err);
     fg_code (*put_file)(fg_blob *blob, const char *key, const char *path, bool take, fg_error *err);
     fg_code (*get)(fg_blob *blob, const char *key, fg_buf *out, fg_error *err);
+    fg_code (*get_range)(fg_blob *blob, const char *key, uint64_t offset, size_t size, fg_buf *out,
+                         fg_error *err);
+    fg_code (*get_fd)(fg_blob *blob, const char *key, int fd, fg_error *err);
     fg_code (*remove)(fg_blob *blob, const char *key, fg_error *err);
     fg_code (*remove_prefix)(fg_blob *blob, const char *prefix, fg_error *err);
     fg_code (*list)(fg_blob *blob, const char *prefix,
                     bool (*each)(void *context, const char *key, uint64_t size), void *context,
                     fg_error *err);
+    fg_code (*link)(fg_blob *blob, const char *key, int seconds, fg_buf *url, fg_error *err);
 } fg_blob_backend;
 
 /* The first member of each back end's own structure. */

@@ -236,34 +236,66 @@ static fg_code no_blob(const fg_blob_dir *dir, const char *key, fg_error *err)
     return FG_FAIL(err, FG_ERR_NOT_FOUND, "%s/%s: there is no such blob", dir->path, key);
 }
 
-static fg_code read_blob(const fg_blob_dir *dir, int file, const char *key, fg_buf *out, fg_error *err)
+/* Where a read goes: a buffer, or a file. */
+typedef struct target {
+    fg_buf *out;
+    int fd;
+    uint64_t offset, size; /* of the blob: what is wanted */
+} target;
+
+static fg_code give(const target *t, uint64_t at, const void *data, size_t size, fg_error *err)
+{
+    if (t->out)
+        return fg_buf_append(t->out, data, size, err);
+    for (const char *from = data; size;) {
+        ssize_t n = pwrite(t->fd, from, size, (off_t)at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return FG_FAIL_ERRNO(err, "cannot write", "the copy of a blob");
+        from += n;
+        size -= (size_t)n;
+        at += (uint64_t)n;
+    }
+    return FG_OK;
+}
+
+static fg_code read_blob(const fg_blob_dir *dir, int file, const char *key, target *t, fg_error *err)
 {
     struct stat st;
     char *chunk = NULL;
     fg_code rc = FG_OK;
+    uint64_t got = 0;
     if (fstat(file, &st) != 0)
         return fg_blob_dir_fail(dir, "cannot read", key, err);
     if (!S_ISREG(st.st_mode))
         return FG_FAIL(err, FG_ERR_INPUT, "%s/%s: not a plain file; remove it", dir->path, key);
-    if (out->size > out->max_size || (uint64_t)st.st_size > out->max_size - out->size)
-        return FG_FAIL(err, FG_ERR_LIMIT, "%s/%s: larger than %zu bytes", dir->path, key, out->max_size);
+    const uint64_t size = (uint64_t)st.st_size;
+    if (t->offset && t->offset >= size)
+        return FG_FAIL(err, FG_ERR_LIMIT, "%s/%s: ends before byte %llu", dir->path, key,
+                       (unsigned long long)t->offset);
+    const uint64_t want = size - t->offset < t->size ? size - t->offset : t->size;
+    if (t->out && (t->out->size > t->out->max_size || want > t->out->max_size - t->out->size))
+        return FG_FAIL(err, FG_ERR_LIMIT, "%s/%s: larger than %zu bytes", dir->path, key, t->out->max_size);
     if (!(chunk = malloc(CHUNK_BYTES)))
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
-    while (rc == FG_OK) {
-        ssize_t n = read(file, chunk, CHUNK_BYTES);
+    while (rc == FG_OK && got < t->size) {
+        const size_t next = t->size - got < CHUNK_BYTES ? (size_t)(t->size - got) : CHUNK_BYTES;
+        ssize_t n = pread(file, chunk, next, (off_t)(t->offset + got));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             rc = fg_blob_dir_fail(dir, "cannot read", key, err);
         if (n <= 0)
             break;
-        rc = fg_buf_append(out, chunk, (size_t)n, err);
+        rc = give(t, got, chunk, (size_t)n, err);
+        got += (uint64_t)n;
     }
     free(chunk);
     return rc;
 }
 
-static fg_code dir_get(fg_blob *blob, const char *key, fg_buf *out, fg_error *err)
+static fg_code fetch(fg_blob *blob, const char *key, target *t, fg_error *err)
 {
     const fg_blob_dir *dir = dir_of(blob);
     const char *leaf = NULL;
@@ -275,13 +307,39 @@ static fg_code dir_get(fg_blob *blob, const char *key, fg_buf *out, fg_error *er
         return no_blob(dir, key, err);
     int file = openat(fd, leaf, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file >= 0) {
-        rc = read_blob(dir, file, key, out, err);
+        rc = read_blob(dir, file, key, t, err);
         close(file);
     } else {
         rc = errno == ENOENT ? no_blob(dir, key, err) : fg_blob_dir_fail(dir, "cannot read", key, err);
     }
     close(fd);
     return rc;
+}
+
+static fg_code dir_get(fg_blob *blob, const char *key, fg_buf *out, fg_error *err)
+{
+    target t = {.out = out, .size = UINT64_MAX};
+    return fetch(blob, key, &t, err);
+}
+
+static fg_code dir_get_range(fg_blob *blob, const char *key, uint64_t offset, size_t size, fg_buf *out,
+                             fg_error *err)
+{
+    target t = {.out = out, .offset = offset, .size = size};
+    return fetch(blob, key, &t, err);
+}
+
+static fg_code dir_get_fd(fg_blob *blob, const char *key, int fd, fg_error *err)
+{
+    target t = {.fd = fd, .size = UINT64_MAX};
+    return fetch(blob, key, &t, err);
+}
+
+static fg_code dir_link(fg_blob *blob, const char *key, int seconds, fg_buf *url, fg_error *err)
+{
+    (void)seconds, (void)url;
+    return FG_FAIL(err, FG_ERR_UNSUPPORTED, "%s/%s: a folder has no links; fetch the blob from the server",
+                   dir_of(blob)->path, key);
 }
 
 static fg_code dir_remove(fg_blob *blob, const char *key, fg_error *err)
@@ -314,9 +372,12 @@ static const fg_blob_backend dir_backend = {
     .put = dir_put,
     .put_file = dir_put_file,
     .get = dir_get,
+    .get_range = dir_get_range,
+    .get_fd = dir_get_fd,
     .remove = dir_remove,
     .remove_prefix = fg_blob_dir_remove_prefix,
     .list = fg_blob_dir_list,
+    .link = dir_link,
 };
 
 fg_code fg_blob_dir_open(fg_blob **blob, const char *path, fg_error *err)

@@ -1,0 +1,240 @@
+#include "cloud/download.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MAX_REDIRECTS = 5, MAX_URL = 2048, MAX_TAG = 256, ANSWER_BYTES = 1 << 16 };
+
+typedef struct state {
+    const fg_download *download;
+    char url[MAX_URL];
+    char tag_path[FG_MAX_PATH];
+    int fd;
+    uint64_t have; /* bytes of the part */
+    bool begun;    /* the answer's head was looked at */
+} state;
+
+static void tag_path_of(const char *part, char path[FG_MAX_PATH])
+{
+    snprintf(path, FG_MAX_PATH, "%.*s.tag", FG_MAX_PATH - 8, part);
+}
+
+void fg_download_forget(const char *part)
+{
+    char path[FG_MAX_PATH];
+    tag_path_of(part, path);
+    unlink(part);
+    unlink(path);
+}
+
+static fg_code restart(state *s, fg_error *err)
+{
+    s->have = 0;
+    return ftruncate(s->fd, 0) == 0 ? FG_OK : FG_FAIL_ERRNO(err, "cannot write", s->download->part);
+}
+
+static fg_code wrong_size(const state *s, const char *what, uint64_t bytes, fg_error *err)
+{
+    return FG_FAIL(err, FG_ERR_MODEL,
+                   "%s: the server sends %s%" PRIu64 " bytes, the manifest says %" PRIu64 "; not used",
+                   s->url, what, bytes, s->download->bytes);
+}
+
+/* A version on the server, to go on with that one alone. A tag that cannot be kept costs a check, not safety:
+ * the hash has the last word. */
+static void keep_tag(const state *s, const fg_http_answer *answer)
+{
+    char tag[MAX_TAG];
+    if ((!fg_http_answer_header(answer, "etag", tag, sizeof tag) || strncmp(tag, "W/", 2) == 0) &&
+        !fg_http_answer_header(answer, "last-modified", tag, sizeof tag))
+        *tag = 0;
+    unlink(s->tag_path);
+    if (*tag && fg_file_write_atomic(s->tag_path, tag, strlen(tag), NULL) != FG_OK)
+        unlink(s->tag_path);
+}
+
+static fg_code look_at_head(state *s, const fg_http_answer *answer, fg_error *err)
+{
+    char text[64];
+    uint64_t from = 0;
+    fg_code rc;
+    s->begun = true;
+    if (answer->status == 206) {
+        if (!fg_http_answer_header(answer, "content-range", text, sizeof text) ||
+            sscanf(text, "bytes %" SCNu64 "-", &from) != 1 || from != s->have)
+            return FG_FAIL(err, FG_ERR_IO, "%s: the server sends another part than was asked for", s->url);
+    } else {
+        if ((rc = restart(s, err)) != FG_OK)
+            return rc;
+        keep_tag(s, answer);
+    }
+    if (fg_http_answer_header(answer, "content-length", text, sizeof text)) {
+        uint64_t length = strtoull(text, NULL, 10);
+        if (length > UINT64_MAX / 2 || s->have + length != s->download->bytes)
+            return wrong_size(s, "", s->have + length, err);
+    }
+    return FG_OK;
+}
+
+static fg_code take(void *context, const fg_http_answer *answer, const void *data, size_t size, fg_error *err)
+{
+    state *s = context;
+    const fg_download *d = s->download;
+    fg_code rc = s->begun ? FG_OK : look_at_head(s, answer, err);
+    if (rc != FG_OK)
+        return rc;
+    if (size > d->bytes - s->have)
+        return wrong_size(s, "more than ", d->bytes, err);
+    for (const char *p = data; size > 0;) {
+        ssize_t n = pwrite(s->fd, p, size, (off_t)s->have);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return FG_FAIL_ERRNO(err, "cannot write", d->part);
+        p += n;
+        size -= (size_t)n;
+        s->have += (uint64_t)n;
+    }
+    if (!fg_progress_tell(d->progress, "kB", (long)((d->before_bytes + s->have) / 1024),
+                          (long)(d->whole_bytes / 1024)))
+        return FG_FAIL(err, FG_ERR_CANCELLED, "cancelled; the next try goes on from here");
+    return FG_OK;
+}
+
+static fg_code redirect(state *s, const fg_http_answer *answer, fg_error *err)
+{
+    char location[MAX_URL], joined[MAX_URL];
+    bool same_host = false;
+    if (!fg_http_answer_header(answer, "location", location, sizeof location) ||
+        !fg_url_follow(s->url, location, joined, sizeof joined, &same_host))
+        return FG_FAIL(err, FG_ERR_IO, "%s: redirected nowhere (status %d)", s->url, answer->status);
+    if (strncmp(joined, "https://", 8) != 0)
+        return FG_FAIL(err, FG_ERR_IO, "%s: redirects to %.200s, which is not https; not followed", s->url,
+                       joined);
+    if (!same_host)
+        return FG_FAIL(err, FG_ERR_IO, "%s: redirects to another host, %.200s; not followed", s->url, joined);
+    memcpy(s->url, joined, sizeof s->url);
+    return FG_OK;
+}
+
+/* One request. *again: for the same file, after a redirect or from the start. */
+static fg_code ask(fg_http_client *client, state *s, bool *again, fg_error *err)
+{
+    char range[64], if_range[MAX_TAG + 16];
+    const char *headers[3] = {NULL};
+    fg_http_answer answer;
+    fg_buf tag;
+    *again = false;
+    fg_buf_init(&tag, MAX_TAG);
+    fg_http_answer_init(&answer, ANSWER_BYTES);
+    if (s->have > 0) {
+        snprintf(range, sizeof range, "Range: bytes=%" PRIu64 "-", s->have);
+        headers[0] = range;
+        if (fg_file_exists(s->tag_path) && fg_file_read(s->tag_path, &tag, NULL) == FG_OK && tag.size &&
+            !memchr(tag.data, '\n', tag.size)) {
+            snprintf(if_range, sizeof if_range, "If-Range: %.*s", (int)tag.size, (const char *)tag.data);
+            headers[1] = if_range;
+        }
+    }
+    const fg_http_request request = {.what = s->url,
+                                     .method = "GET",
+                                     .url = s->url,
+                                     .headers = headers,
+                                     .ca_file = s->download->ca_file,
+                                     .sink = take,
+                                     .context = s};
+    s->begun = false;
+    fg_code rc = fg_http_send(client, &request, &answer, err);
+    const int status = answer.status;
+    if (rc != FG_OK || status / 100 == 2)
+        goto done;
+    if (status == 416 && s->have > 0) {
+        *again = true;
+        rc = restart(s, err);
+    } else if (status == 301 || status == 302 || status == 303 || status == 307 || status == 308) {
+        *again = true;
+        rc = redirect(s, &answer, err);
+    } else {
+        rc = FG_FAIL(err, status == 404 || status == 410 ? FG_ERR_NOT_FOUND : FG_ERR_IO,
+                     "%s: the server has no such file or does not give it (status %d)", s->url, status);
+    }
+done:
+    fg_http_answer_deinit(&answer);
+    fg_buf_deinit(&tag);
+    return rc;
+}
+
+static fg_code check(const state *s, fg_error *err)
+{
+    char sha256[FG_SHA256_HEX];
+    uint64_t bytes = 0;
+    fg_code rc = fg_file_sha256(s->download->part, sha256, &bytes, err);
+    if (rc == FG_OK && bytes != s->download->bytes)
+        rc = wrong_size(s, "", bytes, err);
+    if (rc == FG_OK && strcmp(sha256, s->download->sha256) != 0)
+        rc =
+            FG_FAIL(err, FG_ERR_MODEL,
+                    "%s: what the server sends has another SHA-256 than the manifest says; not used", s->url);
+    return rc;
+}
+
+static fg_code fetch(fg_http_client *client, state *s, fg_error *err)
+{
+    bool again = true;
+    fg_code rc = FG_OK;
+    for (int i = 0; rc == FG_OK && again; i++) {
+        if (i > MAX_REDIRECTS)
+            return FG_FAIL(err, FG_ERR_IO, "%s: redirected more than %d times", s->download->url,
+                           MAX_REDIRECTS);
+        rc = ask(client, s, &again, err);
+    }
+    if (rc == FG_ERR_IO && s->have > 0 && err) {
+        char message[sizeof err->msg];
+        memcpy(message, err->msg, sizeof message);
+        return FG_FAIL(err, FG_ERR_IO,
+                       "%.600s; %" PRIu64 " of %" PRIu64
+                       " bytes are kept, and the same command goes on from there",
+                       message, s->have, s->download->bytes);
+    }
+    return rc;
+}
+
+fg_code fg_download_run(fg_http_client *client, const fg_download *d, uint64_t *resumed, fg_error *err)
+{
+    state s = {.download = d, .fd = -1};
+    struct stat st;
+    fg_code rc = FG_OK;
+    *resumed = 0;
+    if (strncmp(d->url, "https://", 8) != 0 || strlen(d->url) >= sizeof s.url)
+        return FG_FAIL(err, FG_ERR_MODEL, "%.200s: not an https address", d->url);
+    snprintf(s.url, sizeof s.url, "%s", d->url);
+    tag_path_of(d->part, s.tag_path);
+    s.fd = open(d->part, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s.fd < 0 || fstat(s.fd, &st) != 0) {
+        rc = FG_FAIL_ERRNO(err, "cannot write", d->part);
+        goto done;
+    }
+    s.have = (uint64_t)st.st_size;
+    if (s.have > d->bytes || (s.have == d->bytes && check(&s, NULL) != FG_OK))
+        rc = restart(&s, err);
+    *resumed = s.have;
+    if (rc == FG_OK && s.have < d->bytes) {
+        rc = fetch(client, &s, err);
+        if (rc == FG_OK)
+            rc = check(&s, err);
+    }
+    if (rc == FG_ERR_MODEL)
+        fg_download_forget(d->part);
+done:
+    if (s.fd >= 0)
+        close(s.fd);
+    return rc;
+}
