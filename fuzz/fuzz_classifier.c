@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (int fixed = 0; fixed < 2; fixed++) {
         if (fixed && size > digest)
             crypto_hash_sha256(copy + size - digest, copy, size - digest);
-        if (fg_classifier_read(&c, copy, size, &err) == FG_OK) {
+        if (size > digest && fg_classifier_read(&c, copy, size, &err) == FG_OK) {
             float probe[FG_MAX_EMBEDDING] = {1};
             fg_ranking ranking;
             fg_code rc = fg_classifier_rank(c, probe, copy[8] | copy[9] << 8, &ranking, &err);

@@ -48,9 +48,19 @@ int fg_classifier_members(const fg_classifier *classifier)
     return classifier->members;
 }
 
+int fg_classifier_size(const fg_classifier *classifier)
+{
+    return classifier->size;
+}
+
+int64_t fg_classifier_member_id(const fg_classifier *classifier, int member)
+{
+    return classifier->experts[member].member_id;
+}
+
 typedef struct candidate {
     int64_t id; /* 0: none */
-    double logit, similarity;
+    double logit, similarity, evidence;
 } candidate;
 
 static fg_score score_of(const candidate *c, double highest, double sum)
@@ -59,13 +69,19 @@ static fg_score score_of(const candidate *c, double highest, double sum)
         .member_id = c->id, .similarity = c->similarity, .probability = exp(c->logit - highest) / sum};
 }
 
-fg_code fg_classifier_rank(const fg_classifier *c, const float *probe, int embedding_size,
+fg_code fg_classifier_rank(const fg_classifier *classifier, const float *probe, int embedding_size,
                            fg_ranking *ranking, fg_error *err)
+{
+    return fg_classifier_rank_all(classifier, probe, embedding_size, NULL, ranking, err);
+}
+
+fg_code fg_classifier_rank_all(const fg_classifier *c, const float *probe, int embedding_size,
+                               double *probabilities, fg_ranking *ranking, fg_error *err)
 {
     fg_code rc = FG_OK;
     float *kernel = NULL;
     double squares = 0, highest = 0, sum = 1; /* nobody: exp(0) */
-    candidate best = {0, -INFINITY, 0}, second = {0, -INFINITY, 0};
+    candidate best = {0, -INFINITY, 0, 0}, second = {0, -INFINITY, 0, 0};
 
     memset(ranking, 0, sizeof *ranking);
     ranking->nobody = 1;
@@ -95,7 +111,9 @@ fg_code fg_classifier_rank(const fg_classifier *c, const float *probe, int embed
         double evidence =
             ((cosine - e->cosine_mean) / e->cosine_sd + (machine - e->machine_mean) / e->machine_sd) /
             c->evidence_sd;
-        candidate now = {e->member_id, log(9) + c->slope * (evidence - c->border), cosine};
+        candidate now = {e->member_id, log(9) + c->slope * (evidence - c->border), cosine, evidence};
+        if (probabilities)
+            probabilities[m] = now.logit;
         if (now.logit > highest) {
             sum = sum * exp(highest - now.logit) + 1;
             highest = now.logit;
@@ -112,6 +130,9 @@ fg_code fg_classifier_rank(const fg_classifier *c, const float *probe, int embed
     ranking->best = score_of(&best, highest, sum);
     ranking->second = score_of(&second, highest, sum);
     ranking->nobody = exp(-highest) / sum;
+    ranking->strength = best.evidence / c->border;
+    for (int m = 0; probabilities && m < c->members; m++)
+        probabilities[m] = exp(probabilities[m] - highest) / sum;
     free(kernel);
     return rc;
 }

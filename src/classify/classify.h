@@ -32,6 +32,8 @@ typedef struct fg_cohort {
     const float *embeddings; /* count x embedding_size, unit length */
 } fg_cohort;
 
+enum { FG_MIN_COHORT = 50 };
+
 typedef enum fg_kernel { FG_KERNEL_LINEAR, FG_KERNEL_RBF } fg_kernel;
 
 typedef struct fg_train_options {
@@ -39,6 +41,7 @@ typedef struct fg_train_options {
     double c;     /* > 0; 0 for the default, 1 */
     double gamma; /* of rbf; 0 for 1 / embedding_size */
     double far;   /* how rarely a stranger may be accepted, 0 < far < 1; 0 for 0.001 */
+    double look;  /* the embedder's mean cosine of strangers taken in one way, measured; 0 or less: unknown */
 } fg_train_options;
 
 enum { FG_TRAIN_WARNINGS = 32 };
@@ -96,12 +99,19 @@ typedef struct fg_ranking {
     fg_score second; /* member_id 0 with one member */
     double nobody;   /* the probability that nobody enrolled is meant */
     double similarity_gate;
+    double strength; /* of the best score's evidence: 1 at the border where the probability is 0.90 */
 } fg_ranking;
 
 /* probe: embedding_size floats of unit length, of the classifier's model (the caller compares hashes). */
 fg_code fg_classifier_rank(const fg_classifier *classifier, const float *probe, int embedding_size,
                            fg_ranking *ranking, fg_error *err) FG_MUST_CHECK;
+/* The same, with the probability of every member beside it, in the classifier's own order: probabilities has
+ * fg_classifier_members numbers, which with the ranking's nobody add up to 1. */
+fg_code fg_classifier_rank_all(const fg_classifier *classifier, const float *probe, int embedding_size,
+                               double *probabilities, fg_ranking *ranking, fg_error *err) FG_MUST_CHECK;
 int fg_classifier_members(const fg_classifier *classifier);
+int fg_classifier_size(const fg_classifier *classifier);                      /* of an embedding */
+int64_t fg_classifier_member_id(const fg_classifier *classifier, int member); /* 0 <= member < members */
 
 /* 1:1: the cosine of two unit vectors, and the chance that they are one person, from the cohort's calibration
  * if given. */

@@ -229,7 +229,7 @@ static long place(const fg_npy *npy, long index)
 {
     if (!npy->fortran)
         return index;
-    long at[FG_NPY_DIMS], place = 0;
+    long at[FG_NPY_DIMS] = {0}, place = 0;
     for (int d = npy->dims - 1; d >= 0; d--) {
         at[d] = index % npy->shape[d];
         index /= npy->shape[d];
@@ -286,8 +286,22 @@ double fg_npy_number(const fg_npy *npy, long index)
     return d;
 }
 
+/* Every machine that Facegate is built for keeps the lowest byte first. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "floats would have to be swapped");
+
+bool fg_npy_is_native(const fg_npy *npy)
+{
+    return npy->kind == FG_NPY_FLOAT && npy->item_bytes == 4 && !npy->big_endian &&
+           (!npy->fortran || npy->dims < 2);
+}
+
 void fg_npy_floats(const fg_npy *npy, float *out)
 {
+    if (fg_npy_is_native(npy)) {
+        if (npy->count > 0)
+            memcpy(out, npy->items, (size_t)npy->count * sizeof *out);
+        return;
+    }
     for (long i = 0; i < npy->count; i++) {
         if (npy->kind == FG_NPY_FLOAT && npy->item_bytes == 4) {
             /* Bits, not values: a signalling NaN stays what it was. */
@@ -355,7 +369,7 @@ not_unicode:
 /* -- writing
  * ---------------------------------------------------------------------------------------------------- */
 
-static fg_code write_header(fg_buf *out, const char *descr, int dims, const long *shape, fg_error *err)
+fg_code fg_npy_write_header(fg_buf *out, const char *descr, int dims, const long *shape, fg_error *err)
 {
     char text[256];
     int n = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
@@ -383,20 +397,13 @@ fg_code fg_npy_write_floats(fg_buf *out, const float *data, int dims, const long
     long count = 1;
     for (int d = 0; d < dims; d++)
         count *= shape[d];
-    fg_code rc = write_header(out, "<f4", dims, shape, err);
-    for (long i = 0; !rc && i < count; i++) {
-        uint32_t v;
-        uint8_t p[4];
-        memcpy(&v, data + i, sizeof v);
-        put_le(p, v, 4);
-        rc = fg_buf_append(out, p, sizeof p, err);
-    }
-    return rc;
+    fg_code rc = fg_npy_write_header(out, "<f4", dims, shape, err);
+    return rc ? rc : fg_buf_append(out, data, (size_t)count * sizeof *data, err);
 }
 
 fg_code fg_npy_write_integers(fg_buf *out, const int64_t *data, long count, fg_error *err)
 {
-    fg_code rc = write_header(out, "<i8", 1, &count, err);
+    fg_code rc = fg_npy_write_header(out, "<i8", 1, &count, err);
     for (long i = 0; !rc && i < count; i++) {
         uint8_t p[8];
         put_le(p, (uint64_t)data[i], 8);
@@ -430,31 +437,40 @@ static int32_t next_letter(const char **text)
     return u;
 }
 
+long fg_npy_letters(const char *text)
+{
+    long letters = 0;
+    int32_t u;
+    while ((u = next_letter(&text)) > 0)
+        letters++;
+    return u < 0 ? -1 : letters;
+}
+
+void fg_npy_put_text(uint8_t *out, const char *text, long count)
+{
+    for (long k = 0; k < count; k++)
+        put_le(out + 4 * k, (uint64_t)next_letter(&text), 4);
+}
+
 fg_code fg_npy_write_texts(fg_buf *out, const char *const *texts, long count, fg_error *err)
 {
     long longest = 1;
     char descr[32];
+    uint8_t letters[4 * MAX_TEXT];
 
     for (long i = 0; i < count; i++) {
-        const char *t = texts[i];
-        long letters = 0;
-        int32_t u;
-        while ((u = next_letter(&t)) > 0)
-            letters++;
-        if (u < 0)
+        long n = fg_npy_letters(texts[i]);
+        if (n < 0)
             return FG_FAIL(err, FG_ERR_INPUT, "a name is not valid UTF-8");
-        longest = letters > longest ? letters : longest;
+        if (n > MAX_TEXT)
+            return FG_FAIL(err, FG_ERR_LIMIT, "a name is longer than %d letters", MAX_TEXT);
+        longest = n > longest ? n : longest;
     }
     snprintf(descr, sizeof descr, "<U%ld", longest);
-    fg_code rc = write_header(out, descr, 1, &count, err);
+    fg_code rc = fg_npy_write_header(out, descr, 1, &count, err);
     for (long i = 0; !rc && i < count; i++) {
-        const char *t = texts[i];
-        for (long k = 0; !rc && k < longest; k++) {
-            uint8_t p[4];
-            int32_t u = next_letter(&t);
-            put_le(p, (uint64_t)u, 4);
-            rc = fg_buf_append(out, p, sizeof p, err);
-        }
+        fg_npy_put_text(letters, texts[i], longest);
+        rc = fg_buf_append(out, letters, 4 * (size_t)longest, err);
     }
     return rc;
 }

@@ -43,12 +43,23 @@ void fg_npy_floats(const fg_npy *npy, float *out);
 /* One text as UTF-8 with its NUL. FG_ERR_LIMIT if it does not fit, FG_ERR_INPUT if it is not Unicode. */
 fg_code fg_npy_text(const fg_npy *npy, long index, char *out, size_t out_size, fg_error *err) FG_MUST_CHECK;
 
+/* True where the items are float32 as this machine has them, in C order: items is then the matrix itself. */
+bool fg_npy_is_native(const fg_npy *npy);
+
+/* The header alone, for items that the caller writes after it. */
+fg_code fg_npy_write_header(fg_buf *out, const char *descr, int dims, const long *shape,
+                            fg_error *err) FG_MUST_CHECK;
 /* Version 1.0, C order, little endian: '<f4', '<i8', '<U...'. Append to out. */
 fg_code fg_npy_write_floats(fg_buf *out, const float *data, int dims, const long *shape,
                             fg_error *err) FG_MUST_CHECK;
 fg_code fg_npy_write_integers(fg_buf *out, const int64_t *data, long count, fg_error *err) FG_MUST_CHECK;
 /* UTF-8 texts; FG_ERR_INPUT for one that is not. */
 fg_code fg_npy_write_texts(fg_buf *out, const char *const *texts, long count, fg_error *err) FG_MUST_CHECK;
+
+/* The letters (code points) of UTF-8 text, -1 where it is not; and the text as count code points of four
+ * bytes, little endian, padded with zeros. The text must have no more letters than that. */
+long fg_npy_letters(const char *text);
+void fg_npy_put_text(uint8_t *out, const char *text, long count);
 
 /* Numbers of other machines, by bytes; shared with the pickle reader. */
 double fg_half_to_double(uint16_t half); /* IEEE 754 binary16 */

@@ -15,7 +15,6 @@
 #include <string.h>
 
 enum {
-    MIN_COHORT = 50,
     MAX_COHORT = 2048, /* rows used, spread evenly over what is given */
     BATCH = 128,       /* members whose SVMs share one kernel matrix */
     BATCH_ROWS = 1024, /* of their templates in it */
@@ -32,7 +31,12 @@ static const double same_face_cosine = 0.75; /* enough in any case: few dimensio
  * sqrt(size): an embedder uses fewer directions than it has. A cohort too unlike the team can seem to spread
  * less. */
 static const double least_spread = 1.6;
-static const double team_prior = 10;        /* members whose word counts as much as the cohort's */
+static const double team_prior = 10; /* members whose word counts as much as what is usual */
+/* By which a look in common raises strangers' evidence where the embedder's own is not known. */
+static const double usual_look = 0.85;
+/* With each e-fold of members the border moves this much further than the cohort says: the more members, the
+ * rarer the likeness that decides, and among the rarest likenesses real people are ahead of drawn ones. */
+static const double team_growth = 0.06;
 static const double uniform_cosine = 0.985; /* between a member's segments */
 
 /* One template of a member in the kernel matrix. */
@@ -145,10 +149,10 @@ static fg_code prepare(training *t, const fg_gallery *gallery, const fg_cohort *
     t->members = gallery->members;
     if (gallery->members < 1 || gallery->count < 1)
         return FG_FAIL(err, FG_ERR_STATE, "nobody is enrolled: enrol a member first");
-    if (!cohort || cohort->count < MIN_COHORT)
+    if (!cohort || cohort->count < FG_MIN_COHORT)
         return FG_FAIL(err, FG_ERR_STATE,
                        "a cohort of %d faces at least is needed to know strangers by, this one has %ld",
-                       MIN_COHORT, cohort ? cohort->count : 0);
+                       FG_MIN_COHORT, cohort ? cohort->count : 0);
     if (cohort->embedding_size != gallery->embedding_size)
         return FG_FAIL(err, FG_ERR_INPUT,
                        "the cohort has %d numbers a face and the templates %d: they are of two models",
@@ -407,13 +411,15 @@ static bool same_face(const fg_expert *e, double cosine)
     return cosine >= fmin(same_face_cosine, e->cosine_mean + same_face_sd * e->cosine_sd);
 }
 
-/* The rest of the team are strangers to a member too, and such as stand before the same camera. Where they
- * come nearer to one another than the cohort comes to them, the border moves out; the more of them there are,
- * the more they are believed. */
+/* Photos that were taken in one way have a look in common, and so their people resemble one another a little
+ * more than they resemble the cohort. The rest of the team are strangers to a member too, and such as stand
+ * before the same camera: where they come nearer to one another than the cohort comes to them, the border
+ * moves out; the more of them there are, the more they are believed. A team too small to tell is taken to
+ * have the usual look. */
 static void team_correction(training *t)
 {
     fg_classifier *c = t->classifier;
-    double sum = 0, squares = 0;
+    double sum = 0, squares = 0, mean = 0, sd = 1, weight = 0;
     long n = 0;
     for (long k = 0; k < t->impostor_count; k++) {
         const rep *p = &t->impostors[k], *other = &t->reps[p->row];
@@ -429,12 +435,14 @@ static void team_correction(training *t)
         squares += e * e;
         n++;
     }
-    if (n < 2)
-        return;
-    double mean = sum / (double)n, sd = sqrt(fmax(0, squares / (double)n - mean * mean));
-    double weight = (t->members - 1) / (t->members - 1 + team_prior);
-    double widen = 1 + weight * fmax(0, sd - 1), shift = weight * fmax(0, mean);
-    c->border = shift + widen * c->border;
+    if (n >= 2) {
+        mean = sum / (double)n;
+        sd = sqrt(fmax(0, squares / (double)n - mean * mean));
+        weight = (t->members - 1) / (t->members - 1 + team_prior);
+    }
+    double look = t->options.look > 0 ? t->options.look * sqrt(t->size) / least_spread : usual_look;
+    double widen = 1 + weight * fmax(0, sd - 1), shift = (1 - weight) * look + weight * fmax(0, mean);
+    c->border = shift + widen * c->border + team_growth * log(t->members);
     c->slope /= widen;
 }
 
@@ -465,7 +473,7 @@ static fg_code calibrate(training *t, fg_train_report *report, fg_error *err)
 {
     fg_classifier *c = t->classifier;
     size_t n = (size_t)t->members * (size_t)t->strangers;
-    float *sorted = malloc(n * sizeof *sorted), *cosines = malloc(n * sizeof *cosines);
+    float *sorted = calloc(n, sizeof *sorted), *cosines = calloc(n, sizeof *cosines);
     long genuine = 0, refused = 0;
     double deviation, mean, sd;
     fg_tail tail;
@@ -589,10 +597,11 @@ fg_code fg_classifier_train(fg_classifier **classifier, const fg_gallery *galler
     double start_ms = fg_clock_monotonic_ms();
     fg_code rc;
     training t;
-    fg_train_report own;
+    fg_train_report unread;
 
     *classifier = NULL;
-    report = report ? report : &own;
+    if (!report)
+        report = &unread;
     memset(report, 0, sizeof *report);
     memset(&t, 0, sizeof t);
     if ((rc = prepare(&t, gallery, cohort, options, err)))

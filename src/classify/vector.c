@@ -5,10 +5,16 @@
 
 enum { LANES = 16 };
 
+/* Clones are chosen when the program is loaded, which ThreadSanitizer's start-up does not survive. */
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+#define MULTI __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define MULTI
+#endif
+
 /* Sixteen sums, whatever the width of the machine's registers, added up in a fixed order: the same bits
  * everywhere. (The build forbids contracting a*b+c into one rounding.) */
-__attribute__((target_clones("avx512f", "avx2", "default"))) static float
-dot(const float *restrict a, const float *restrict b, int size)
+MULTI static float dot(const float *restrict a, const float *restrict b, int size)
 {
     float sums[LANES] = {0};
     int k = 0;
