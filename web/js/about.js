@@ -1,5 +1,5 @@
 import {get} from './api.js';
-import {h} from './dom.js';
+import {h, icon} from './dom.js';
 import {percent} from './words.js';
 
 export const title = 'About';
@@ -11,17 +11,17 @@ export async function show(main) {
     ['Model', a.model_hash.slice(0, 16)], ['Classifier', a.classifier === null ? 'none yet' : `version ${a.classifier}`],
     ['Access at', `${percent(a.threshold, 0)} probability or more`], ['Threads', String(a.workers)],
   ];
+  const answers = [
+    ['good', 'check', 'Granted', 'a member, sure enough, with the right that is asked for'], ['bad', 'cross', 'Denied', 'a member, but without that right'],
+    ['unsure', 'unknown', 'Not recognised', 'a face, but no member, or not surely one'], ['info', 'retry', 'Try again', 'no face that can be used: too small, too dark, blurred, turned away'],
+  ];
   main.append(h('div', {class: 'head'}, h('h1', {}, 'About')),
     h('div', {class: 'stack'},
       h('section', {class: 'card stack'}, h('h2', {}, 'How it works'),
         h('p', {}, 'A video becomes pictures; in each, the face is found, turned upright and cut out. A network turns it into a list of numbers that is close for two pictures of one person and far for two people. From these a classifier learns your team. A photo at the door goes the same way, and the answer is a probability.'),
         h('p', {}, 'Everything happens on this server. No picture leaves it, and no page asks any other host for anything.')),
       h('section', {class: 'card stack'}, h('h2', {}, 'Four answers'),
-        h('dl', {class: 'facts'},
-          h('dt', {}, 'Granted'), h('dd', {}, 'a member, sure enough, with the right that is asked for'),
-          h('dt', {}, 'Denied'), h('dd', {}, 'a member, but without that right'),
-          h('dt', {}, 'Not recognised'), h('dd', {}, 'a face, but no member, or not surely one'),
-          h('dt', {}, 'Try again'), h('dd', {}, 'no face that can be used: too small, too dark, blurred, turned away'))),
+        h('ul', {class: 'tips'}, answers.map(([kind, picture, name, text]) => h('li', {}, h('span', {class: `dot ${kind}`}, icon(picture)), h('div', {}, h('h3', {}, name), h('p', {class: 'soft small'}, text)))))),
       h('section', {class: 'card stack'}, h('h2', {}, 'This server'),
         h('dl', {class: 'facts'}, facts.flatMap(([term, value]) => [h('dt', {}, term), h('dd', {class: 'number'}, value)])),
         h('p', {class: 'soft small'}, 'Facegate is free software under the Apache License 2.0.'))));

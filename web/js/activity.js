@@ -1,64 +1,86 @@
 import {get} from './api.js';
-import {h, icon} from './dom.js';
-import {actions, decisions, exactly, percent, reason, when} from './words.js';
+import {h, icon, note} from './dom.js';
+import {eventList} from './events.js';
+import {may} from './session.js';
+import {actions, decisions, day} from './words.js';
 
 export const title = 'Activity';
-
-// A spreadsheet must not take a cell for a formula.
-function cell(value) {
-  const text = String(value ?? '');
-  return `"${(/^[=+\-@\t\r]/.test(text) ? `'${text}` : text).replaceAll('"', '""')}"`;
-}
+const PAGE = 60, POLL_MS = 4000;
 
 export async function show(main) {
-  let rows = [], next = null;
-  const filter = h('select', {id: 'filter', onchange: draw},
-    [['', 'Everything'], ['verify', 'Photos tested'], ...Object.entries(decisions).map(([k, d]) => [k, d.title]), ['change', 'Changes only']].map(([value, text]) => h('option', {value}, text)));
-  const body = h('tbody'), empty = h('p', {class: 'soft'}, 'Nothing yet.');
-  const more = h('button', {onclick: load}, 'Show older');
+  const {members} = may('enroll') ? await get('/api/v1/members') : {members: []};
+  const start = new URLSearchParams(location.search);
+  let next = null, lastDay = '', turn = 0, newest = 0;
+  const option = ([value, text]) => h('option', {value}, text);
+  const group = (label, options) => h('optgroup', {label}, options.map(option));
+  const kind = h('select', {id: 'kind', onchange: again}, option(['', 'Everything']),
+    group('Photos tested', [['action=verify', 'All of them'], ...Object.entries(decisions).map(([k, d]) => [`decision=${k}`, d.title])]),
+    group('Changes', Object.entries(actions).filter(([k]) => k !== 'verify').map(([k, text]) => [`action=${k}`, text])));
+  const who = h('select', {id: 'who', onchange: again}, option(['', 'Anybody']), members.map(m => option([String(m.id), m.name])));
+  who.value = start.get('member') || '';
+  const from = h('input', {id: 'from', type: 'date', onchange: again}), to = h('input', {id: 'to', type: 'date', onchange: again});
+  const source = h('input', {id: 'source', type: 'search', placeholder: 'Address', onchange: again, maxLength: 64});
+  const csv = h('a', {class: 'button', download: ''}, icon('down'), 'CSV');
+  const list = h('div', {class: 'stack'}), said = h('div', {'aria-live': 'polite'});
+  const more = h('button', {onclick: () => load(turn), hidden: true}, 'Show older');
+  const labelled = (label, control) => h('div', {class: 'field'}, h('label', {htmlFor: control.id}, label), control);
+
   main.append(
-    h('div', {class: 'head'}, h('h1', {}, 'Activity'),
-      h('div', {class: 'row'}, h('label', {htmlFor: 'filter', class: 'hidden-label'}, 'Show'), h('div', {}, filter), h('button', {onclick: save}, icon('down'), 'CSV')),
-      h('p', {}, 'Who was seen, and what was changed by whom. No picture is kept of a test.')),
-    h('section', {class: 'card stack'},
-      h('div', {class: 'scroll'}, h('table', {class: 'cards'},
-        h('thead', {}, h('tr', {}, ['Time', 'What', 'Who', 'Probability', 'By'].map(t => h('th', {scope: 'col'}, t)))), body)),
-      empty, h('div', {class: 'row'}, more)));
+    h('div', {class: 'head'}, h('h1', {}, 'Activity'), csv, h('p', {}, 'Who was seen, and what was changed by whom. No picture is kept of a test.')),
+    h('div', {class: 'stack'},
+      h('section', {class: 'card filters', 'aria-label': 'Filters'}, labelled('Show', kind), members.length > 0 && labelled('Who', who), labelled('From', from), labelled('To', to), labelled('Source', source)),
+      said, list, h('div', {class: 'row'}, more)));
 
-  function shown(r) {
-    const f = filter.value;
-    return !f || (f === 'change' ? r.action !== 'verify' : r.action === f || r.decision === f);
+  // Days as they are here, in the reader's own time.
+  function query() {
+    const q = new URLSearchParams(kind.value);
+    if (who.value) q.set('member', who.value);
+    if (source.value.trim()) q.set('source', source.value.trim());
+    if (from.value) q.set('from', new Date(`${from.value}T00:00`).getTime());
+    if (to.value) q.set('to', new Date(`${to.value}T00:00`).getTime() + 86400000);
+    return q;
   }
 
-  function draw() {
-    const visible = rows.filter(shown);
-    empty.hidden = visible.length > 0;
-    more.hidden = next === null;
-    body.replaceChildren(...visible.map(r => {
-      const d = decisions[r.decision];
-      const why = r.reasons ? r.reasons.split(' ').map(reason).join(', ') : '';
-      return h('tr', {},
-        h('td', {'data-label': 'Time', title: exactly(r.time)}, when(r.time)),
-        h('td', {'data-label': 'What'}, d ? h('span', {class: `tag ${d.tag}`}, icon(d.icon), d.title) : actions[r.action] || r.action),
-        h('td', {'data-label': 'Who'}, (r.subject || why) && h('span', {}, r.subject, why && h('span', {class: 'soft small'}, r.subject ? ` (${why})` : why))),
-        h('td', {'data-label': 'Probability', class: 'number'}, r.action === 'verify' && r.probability > 0 ? percent(r.probability) : ''),
-        h('td', {'data-label': 'By', class: 'soft small'}, [r.actor, r.source].filter(Boolean).join(' · ')));
-    }));
+  function again() {
+    next = null;
+    lastDay = '';
+    csv.href = `/api/v1/audit.csv?${query()}`;
+    return load(++turn, true);
   }
 
-  async function load() {
-    const page = await get(`/api/v1/audit?limit=100${next ? `&before=${next}` : ''}`);
-    rows = rows.concat(page.rows);
+  async function load(mine, fresh) {
+    const q = query();
+    q.set('limit', PAGE);
+    if (next) q.set('before', next);
+    let page;
+    try { page = await get(`/api/v1/audit?${q}`); } catch (problem) { return said.replaceChildren(note('bad', problem.message)); }
+    if (mine !== turn) return;
+    if (fresh) {
+      list.replaceChildren();
+      newest = page.rows.length ? page.rows[0].id : 0;
+    }
+    said.replaceChildren(...(fresh && !page.rows.length ? [h('p', {class: 'card soft'}, 'Nothing that fits.')] : []));
+    for (const row of page.rows) {
+      if (day(row.time) !== lastDay) {
+        lastDay = day(row.time);
+        list.append(h('section', {class: 'card'}, h('h2', {class: 'day'}, lastDay)));
+      }
+      const card = list.lastChild, events = card.querySelector('ul');
+      if (events) events.append(...eventList([row]).children);
+      else card.append(eventList([row]));
+    }
     next = page.next_before;
-    draw();
+    more.hidden = next === null;
   }
+  await again();
 
-  function save() {
-    const columns = ['time', 'action', 'subject', 'decision', 'reasons', 'probability', 'actor', 'source'];
-    const text = [columns.join(','), ...rows.filter(shown).map(r => columns.map(c => cell(r[c])).join(','))].join('\r\n');
-    const link = h('a', {href: URL.createObjectURL(new Blob([text], {type: 'text/csv'})), download: 'facegate-activity.csv'});
-    link.click();
-    URL.revokeObjectURL(link.href);
-  }
-  await load();
+  // What is new comes by itself while one reads the top of the list.
+  const timer = setInterval(async () => {
+    if (document.hidden || scrollY > 200 || list.contains(document.activeElement)) return;
+    const q = query();
+    q.set('limit', 1);
+    const top = await get(`/api/v1/audit?${q}`).catch(() => null);
+    if (top && top.rows.length && top.rows[0].id > newest) again();
+  }, POLL_MS);
+  return () => clearInterval(timer);
 }

@@ -1,4 +1,9 @@
-import {h, icon, note} from './dom.js';
+// The camera, and looking through it: the server says a few times a second what it sees in the picture, without
+// asking who it is, so that a page can tell what to do better before anything is recorded or decided.
+import {post} from './api.js';
+import {s} from './dom.js';
+
+const LOOK_SIDE = 640, LOOK_EVERY_MS = 280;
 
 export async function openCamera(video) {
   if (!navigator.mediaDevices) throw new Error('This browser gives the camera only over HTTPS, or on localhost.');
@@ -8,60 +13,76 @@ export async function openCamera(video) {
     await video.play();
     return () => { for (const track of stream.getTracks()) track.stop(); video.srcObject = null; };
   } catch (reason) {
-    throw new Error(reason.name === 'NotAllowedError' ? 'The camera was not allowed. Allow it in the address bar and try again.'
-      : reason.name === 'NotFoundError' ? 'No camera was found.' : `The camera cannot be used: ${reason.message}`);
+    throw new Error({
+      NotAllowedError: 'The camera was not allowed. Allow it in the address bar and try again.',
+      NotFoundError: 'No camera was found.',
+      NotReadableError: 'The camera is in use by another program. Close that, and try again.',
+    }[reason.name] || `The camera cannot be used: ${reason.message}`);
   }
 }
 
-const steps = ['Look straight ahead', 'Turn slowly to the left', 'Back, and slowly to the right', 'Look up a little', 'Look down a little'];
-const STEP_MS = 2200;
+const canvas = document.createElement('canvas');
 
-// Records the guided turns of a head as a WebM file.
-export function recorder(onFile) {
-  const video = h('video', {muted: true, playsInline: true, 'aria-label': 'Camera'});
-  const hint = h('p', {role: 'status'}, '');
-  const stage = h('div', {class: 'stage', hidden: true}, video, h('div', {class: 'guide'}, hint));
-  const said = h('div', {});
-  const start = h('button', {type: 'button', onclick: run}, icon('camera'), 'Record with the camera');
-  const box = h('div', {class: 'stack'}, h('div', {class: 'row'}, start), said, stage);
-  let close = null, media = null, timer = 0;
+// What the video shows now, as a JPEG whose longer side is at most `side`; null before the first picture.
+export function grab(video, side = 0) {
+  const {videoWidth, videoHeight} = video;
+  if (!videoWidth) return null;
+  const scale = side ? Math.min(1, side / Math.max(videoWidth, videoHeight)) : 1;
+  canvas.width = Math.round(videoWidth * scale);
+  canvas.height = Math.round(videoHeight * scale);
+  canvas.getContext('2d', {alpha: false}).drawImage(video, 0, 0, canvas.width, canvas.height);
+  return new Promise(resolve => canvas.toBlob(resolve, 'image/jpeg', .88));
+}
 
-  box.stop = () => {
-    clearTimeout(timer);
-    if (media && media.state !== 'inactive') media.stop();
-    if (close) close();
-    close = media = null;
-    stage.hidden = true;
-    start.disabled = false;
-  };
-
-  async function run() {
-    start.disabled = true;
-    said.replaceChildren();
-    try {
-      stage.hidden = false;
-      close = await openCamera(video);
-      if (!window.MediaRecorder) throw new Error('This browser cannot record video; upload a file instead.');
-      const type = ['video/webm;codecs=vp8', 'video/mp4'].find(t => MediaRecorder.isTypeSupported(t)) || '';
-      const parts = [];
-      media = new MediaRecorder(video.srcObject, {mimeType: type, videoBitsPerSecond: 4e6});
-      media.addEventListener('dataavailable', e => parts.push(e.data));
-      media.addEventListener('stop', () => {
-        const ending = type.startsWith('video/mp4') ? 'mp4' : 'webm';
-        onFile(new File(parts, `camera.${ending}`, {type: type.split(';')[0]}));
-      });
-      media.start(1000);
-      step(0);
-    } catch (reason) {
-      box.stop();
-      said.replaceChildren(note('bad', reason.message));
+// Calls onLook with what the server sees, one picture after the other; null where it does not answer. Returns
+// what ends it.
+export function lookThrough(video, onLook) {
+  let going = true;
+  (async () => {
+    while (going) {
+      const began = performance.now();
+      const picture = document.hidden ? null : await grab(video, LOOK_SIDE);
+      if (picture && going) {
+        let seen = null;
+        try { seen = await post('/api/v1/look', picture); } catch (problem) {
+          if (problem.status === 401 || problem.status === 403) going = false;
+          else await new Promise(resolve => setTimeout(resolve, 1000 * (problem.retryAfter || 1)));
+        }
+        if (going || !seen) await onLook(seen);
+      }
+      await new Promise(resolve => setTimeout(resolve, Math.max(30, LOOK_EVERY_MS - (performance.now() - began))));
     }
-  }
+  })();
+  return () => { going = false; };
+}
 
-  function step(n) {
-    if (n === steps.length) return box.stop();
-    hint.textContent = steps[n];
-    timer = setTimeout(() => step(n + 1), STEP_MS);
-  }
-  return box;
+const said = {
+  several_faces: 'One person at a time', face_too_small: 'Come closer', blurred: 'Hold still', too_dark: 'More light on the face, please',
+  too_bright: 'Step out of the strong light', pose: 'Look at the camera',
+};
+
+// One short line about what to do better, '' where all is well.
+export function hint(seen, {centred = false, mayTurn = false} = {}) {
+  if (!seen) return '';
+  if (!seen.face) return 'Show your face';
+  const [x, y, w, height] = seen.face.box;
+  if (seen.reason === 'several_faces') return said.several_faces;
+  if (w / seen.width < .12 || seen.reason === 'face_too_small') return said.face_too_small;
+  if (centred && height / seen.height > .86) return 'A little further away';
+  if (centred && Math.hypot((x + w / 2) / seen.width - .5, (y + height / 2) / seen.height - .5) > .24) return 'Move to the middle';
+  if (seen.reason === 'pose' && mayTurn) return 'Not quite so far';
+  return seen.reason ? said[seen.reason] || seen.text : '';
+}
+
+const colors = {granted: '#5fe39a', denied: '#ff8379', unknown: '#ffc857', retry: '#8ec1ff', seen: '#ffffff'};
+
+// Box and points over a picture that is shown as large as fits: the same rule as object-fit: contain.
+export function overlay({width, height, face, kind}) {
+  const svg = s('svg', {viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'xMidYMid meet', 'aria-hidden': 'true', class: 'overlay'});
+  if (!face) return svg;
+  const [x, y, w, tall] = face.box, color = colors[kind] || colors.seen;
+  const box = {x, y, width: w, height: tall, rx: w / 12};
+  svg.append(s('rect', {...box, class: 'halo'}), s('rect', {...box, class: 'face-box', stroke: color}));
+  for (const [px, py] of face.points) svg.append(s('circle', {cx: px, cy: py, r: Math.max(2, w / 45), fill: color}));
+  return svg;
 }

@@ -1,67 +1,89 @@
-// Addresses and the frame around the pages. A page is a module with title and show(main, go), which may return
-// a function that is called when the page is left.
+// Addresses and the frame around the pages. A page is a module with title and show(main, go), loaded when it is
+// first opened; show may return a function that is called when the page is left.
 import {whenSignedOut} from './api.js';
 import {h, icon, note} from './dom.js';
-import * as about from './about.js';
-import * as activity from './activity.js';
-import * as add from './add.js';
-import * as settings from './settings.js';
-import * as signin from './signin.js';
-import * as team from './team.js';
-import * as test from './test.js';
-import * as train from './train.js';
+import {loadSession, may} from './session.js';
 
+// What a page needs is one of these scopes; a page that needs none is there for everybody who is signed in.
 const pages = {
-  '/': team, '/team': team, '/add': add, '/train': train, '/test': test, '/activity': activity, '/settings': settings,
-  '/about': about, '/signin': signin,
+  '/team': {load: () => import('./team.js'), scopes: ['enroll'], under: '/team'},
+  '/member': {load: () => import('./member.js'), scopes: ['enroll'], under: '/team'},
+  '/add': {load: () => import('./add.js'), scopes: ['enroll'], under: '/team'},
+  '/train': {load: () => import('./train.js'), scopes: ['enroll'], under: '/train'},
+  '/test': {load: () => import('./test.js'), scopes: ['verify'], under: '/test'},
+  '/activity': {load: () => import('./activity.js'), scopes: ['audit'], under: '/activity'},
+  '/settings': {load: () => import('./settings.js'), scopes: [], under: '/settings'},
+  '/about': {load: () => import('./about.js'), scopes: [], under: '/about'},
+  '/kiosk': {load: () => import('./kiosk.js'), scopes: ['verify'], look: 'kiosk'},
+  '/signin': {load: () => import('./signin.js'), scopes: [], look: 'bare', open: true},
 };
 const links = [
-  ['/team', 'Team', 'team'], ['/train', 'Train', 'train'], ['/test', 'Test', 'test'], ['/activity', 'Activity', 'activity'],
-  ['/settings', 'Settings', 'settings'], ['/about', 'About', 'about'],
+  ['/team', 'Team', 'team'], ['/train', 'Train', 'train'], ['/test', 'Test', 'face'], ['/activity', 'Activity', 'activity'],
+  ['/settings', 'Settings', 'settings'], ['/kiosk', 'Kiosk', 'door'], ['/about', 'About', 'about'],
 ];
 
 const main = document.getElementById('main');
 const frame = document.getElementById('bar');
 let leave = null, turn = 0;
 
-frame.append(
-  h('a', {class: 'brand', href: '/team'}, h('img', {src: '/icon.svg', alt: ''}), 'Facegate'),
-  h('nav', {'aria-label': 'Pages'}, links.map(([path, name, picture]) =>
-    h('a', {href: path, class: path === '/about' ? 'end' : ''}, icon(picture), h('span', {}, name)))));
-
-function mark(path) {
-  const here = path === '/' || path === '/add' ? '/team' : path;
-  for (const link of frame.querySelectorAll('nav a')) {
-    if (link.getAttribute('href') === here) link.setAttribute('aria-current', 'page');
-    else link.removeAttribute('aria-current');
-  }
+function allowed(path) {
+  const {scopes} = pages[path];
+  return !scopes.length || scopes.some(may);
 }
 
-async function render(moveFocus) {
+function drawFrame(page) {
+  const wide = ['/kiosk', '/about'];
+  frame.replaceChildren(
+    h('a', {class: 'brand', href: '/'}, h('img', {src: '/icon.svg', alt: ''}), 'Facegate'),
+    h('nav', {'aria-label': 'Pages'}, links.filter(([path]) => allowed(path)).map(([path, name, picture]) =>
+      h('a', {href: path, class: `${wide.includes(path) ? 'wide' : ''} ${path === '/kiosk' ? 'end' : ''}`, 'aria-current': page.under === path ? 'page' : null},
+        icon(picture), h('span', {}, name)))));
+}
+
+async function choose() {
+  const path = location.pathname;
+  if (pages[path] && pages[path].open) return [path, pages[path]];
+  await loadSession();
+  const home = Object.keys(pages).find(allowed);
+  if (path === '/' || !pages[path]) return [home, pages[home]];
+  return [path, pages[path]];
+}
+
+// The page that was there stays until the new one has what it shows, so that nothing flickers.
+function put(path, page, module, body) {
+  frame.hidden = Boolean(page.look);
+  document.body.className = page.look || '';
+  if (!page.look) drawFrame(page);
+  main.replaceChildren(body);
+}
+
+async function render(moved) {
   const mine = ++turn;
-  const page = pages[location.pathname] || team;
   if (leave) leave();
   leave = null;
-  document.title = `${page.title} · Facegate`;
-  frame.hidden = page === signin;
-  document.body.classList.toggle('bare', page === signin);
-  mark(location.pathname);
+  main.setAttribute('aria-busy', 'true');
   const body = h('div');
-  main.replaceChildren(body);
+  let page = {}, path = location.pathname, module = {title: 'Facegate'};
   try {
-    const left = await page.show(body, go);
-    if (mine === turn) leave = left || null;
-    else if (left) left();
+    [path, page] = await choose();
+    module = await page.load();
+    if (!allowed(path)) throw new Error('Your key does not allow this page. Sign in with another key to open it.');
+    document.title = `${module.title} · Facegate`;
+    const left = await module.show(body, go);
+    if (mine !== turn) return left && left();
+    leave = left || null;
   } catch (problem) {
-    if (problem.status !== 401) body.replaceChildren(note('bad', problem.message));
+    if (mine !== turn || problem.status === 401) return;
+    body.replaceChildren(h('h1', {class: 'hidden-label'}, 'This page cannot be shown'), h('div', {class: 'stack'}, note('bad', problem.message),
+      h('div', {class: 'row'}, h('button', {onclick: () => render(true)}, icon('retry'), 'Try again'))));
   }
-  if (mine !== turn || !moveFocus) return;
-  const heading = body.querySelector('h1');
-  if (heading) {
-    heading.tabIndex = -1;
-    heading.focus({preventScroll: true});
-  }
-  scrollTo(0, 0);
+  put(path, page, module, body);
+  main.removeAttribute('aria-busy');
+  const start = body.querySelector('[autofocus]') || (moved && body.querySelector('h1'));
+  if (moved) scrollTo(0, 0);
+  if (!start) return;
+  if (start.matches('h1')) start.tabIndex = -1;
+  start.focus({preventScroll: true});
 }
 
 export function go(path, replace) {
@@ -71,12 +93,22 @@ export function go(path, replace) {
 
 document.addEventListener('click', event => {
   const link = event.target.closest('a[href]');
-  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || link.target || link.download) return;
+  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || link.target || link.hasAttribute('download')) return;
+  if (link.classList.contains('skip')) {
+    event.preventDefault(); // no address of its own: that would be a step back to nowhere
+    return main.focus();
+  }
   const url = new URL(link.href);
-  if (url.origin !== location.origin || !pages[url.pathname] || link.classList.contains('skip')) return;
+  if (url.origin !== location.origin || !(pages[url.pathname] || url.pathname === '/')) return;
   event.preventDefault();
   go(url.pathname + url.search);
 });
+// A file that misses the drop zone must not replace the page.
+for (const type of ['dragover', 'drop']) addEventListener(type, event => event.preventDefault());
 addEventListener('popstate', () => render(true));
-whenSignedOut(() => { if (location.pathname !== '/signin') go('/signin', true); });
+whenSignedOut(() => {
+  if (location.pathname === '/signin') return;
+  const here = location.pathname === '/' ? '' : `?next=${encodeURIComponent(location.pathname + location.search)}`;
+  go(`/signin${here}`, true);
+});
 render(false);

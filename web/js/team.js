@@ -1,76 +1,78 @@
-import {call, get} from './api.js';
-import {ask, field, h, icon, note, notice} from './dom.js';
+import {get} from './api.js';
+import {h, icon, note} from './dom.js';
+import {rightTags} from './rights.js';
 import {plural, when} from './words.js';
-import {rightsInput} from './add.js';
 
 export const title = 'Team';
+const POLL_MS = 2500; // while somebody is being enrolled
+const SEARCH_FROM = 9; // members; fewer are seen at a glance
 
-export async function show(main, go) {
-  const [{members}, {classifiers}] = await Promise.all([get('/api/v1/members'), get('/api/v1/classifiers')]);
-  const active = classifiers.find(c => c.active);
-  if (!members.length) return main.append(h('h1', {class: 'hidden-label'}, 'Team'), firstRun());
-  const stale = active && members.some(m => m.updated ? m.updated > active.created : m.created > active.created);
-  const heading = h('div', {class: 'head'}, h('h1', {}, 'Team'),
-    h('a', {class: 'button main', href: '/add'}, icon('plus'), 'Add a member'),
-    h('p', {}, `${plural(members.length, 'member')} whom Facegate knows by face. Each has the access rights of their role.`));
-  const list = h('ul', {class: 'members'}, members.map(m => card(m)));
-  main.append(heading, h('div', {class: 'stack'}, nextStep(active, stale), list));
-
-  function reload() { return go('/team', true); }
-
-  function card(m) {
-    return h('li', {class: 'card member'},
-      m.portrait ? h('img', {src: m.portrait, alt: '', loading: 'lazy'}) : h('div', {class: 'blank'}, icon('team')),
-      h('div', {class: 'stack'}, h('div', {}, h('h2', {}, m.name), h('p', {class: 'soft'}, m.role)),
-        m.rights.length > 0 && h('div', {class: 'tags', 'aria-label': 'Rights'}, m.rights.map(r => h('span', {class: 'tag accent'}, r))),
-        h('p', {class: 'soft small'}, `${plural(m.templates, 'picture')} · last seen ${when(m.last_seen)}`)),
-      h('div', {class: 'row'},
-        h('button', {class: 'plain', 'aria-label': `Edit ${m.name}`, onclick: () => edit(m)}, icon('edit'), 'Edit'),
-        h('a', {class: 'button plain', href: `/add?member=${m.id}`, 'aria-label': `Add video of ${m.name}`}, icon('video'), 'Add video'),
-        h('button', {class: 'plain danger push', 'aria-label': `Remove ${m.name}`, onclick: () => remove(m)}, icon('bin'))));
-  }
-
-  async function edit(m) {
-    const name = h('input', {value: m.name, required: true, maxLength: 120});
-    const role = h('input', {value: m.role, required: true, maxLength: 120});
-    const rights = rightsInput(m.rights, members);
-    const said = h('div');
-    const changed = await ask(`Edit ${m.name}`, close => h('form', {
-      class: 'stack',
-      onsubmit: async event => {
-        event.preventDefault();
-        try {
-          close(await call('PATCH', `/api/v1/members/${m.id}`, {name: name.value.trim(), role: role.value.trim(), rights: rights.values()}));
-        } catch (problem) { said.replaceChildren(note('bad', problem.message)); }
-      },
-    }, field('Name', name), field('Role', role), rights, said,
-    h('div', {class: 'row'}, h('button', {class: 'main'}, 'Save'), h('button', {type: 'button', onclick: () => close()}, 'Cancel'))));
-    if (changed) { notice('good', `${changed.name} was changed.`); reload(); }
-  }
-
-  async function remove(m) {
-    const sure = await ask(`Remove ${m.name}?`, close => h('div', {class: 'stack'},
-      h('p', {}, 'Their pictures, face templates and files are deleted for good, and they are not let in any more.'),
-      h('div', {class: 'row'},
-        h('button', {class: 'danger', onclick: () => close(true)}, icon('bin'), 'Remove for good'),
-        h('button', {onclick: () => close()}, 'Keep'))));
-    if (!sure) return;
-    try {
-      await call('DELETE', `/api/v1/members/${m.id}`);
-      notice('good', `${m.name} was removed.`);
-    } catch (problem) { notice('bad', problem.message); }
-    reload();
-  }
+export function portrait(m, size = '') {
+  return m.portrait ? h('img', {class: `portrait ${size}`, src: `${m.portrait}?${size ? '' : 'thumb=1&'}of=${m.templates}`, alt: '', loading: 'lazy', width: 96, height: 96})
+    : h('div', {class: `portrait blank ${size}`}, icon('one'));
 }
 
-function nextStep(active, stale) {
-  if (!active) return note('info', h('div', {class: 'row between'}, h('span', {}, 'Next: train, so that Facegate can tell your team apart from everybody else.'), h('a', {class: 'button main', href: '/train'}, 'Train')), 'train');
-  if (stale) return note('unsure', h('div', {class: 'row between'}, h('span', {}, 'The team has changed since the last training. Train again, so that the newest members are known.'), h('a', {class: 'button', href: '/train'}, 'Train again')));
-  return null;
+export async function show(main, go) {
+  const [{members}, {classifiers}, {jobs}] = await Promise.all([
+    get('/api/v1/members'), get('/api/v1/classifiers'), get('/api/v1/jobs').catch(() => ({jobs: []}))]);
+  const working = jobs.filter(j => j.kind === 'enroll' && ['queued', 'running'].includes(j.state));
+  const active = classifiers.find(c => c.active);
+  const isNew = m => active && m.created > active.created;
+  if (!members.length && !working.length) return main.append(h('h1', {class: 'hidden-label'}, 'Team'), firstRun());
+  const list = h('ul', {class: 'members'}, members.map(card));
+  const nobody = h('p', {class: 'soft', hidden: true}, 'Nobody fits.');
+  const search = h('input', {type: 'search', 'aria-label': 'Find a member', placeholder: 'Name, role or right', oninput: find});
+
+  main.append(
+    h('div', {class: 'head'}, h('h1', {}, 'Team'),
+      h('a', {class: 'button main', href: '/add'}, icon('plus'), 'Add a member'),
+      h('p', {}, members.length === 1 ? 'One member whom Facegate knows by face.' : `${plural(members.length, 'member')} whom Facegate knows by face.`)),
+    h('div', {class: 'stack'}, working.map(inWork), nextStep(),
+      members.length >= SEARCH_FROM && h('div', {class: 'search'}, icon('search'), search), list, nobody));
+
+  // Until one of them has ended, which changes the team.
+  const timer = working.length ? setInterval(async () => {
+    const now = await get('/api/v1/jobs').catch(() => null);
+    const open = now && now.jobs.filter(j => ['queued', 'running'].includes(j.state)).map(j => j.id);
+    if (open && working.some(j => !open.includes(j.id))) go('/team', true);
+  }, POLL_MS) : 0;
+
+  function find() {
+    const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let left = 0;
+    members.forEach((m, i) => {
+      const text = [m.name, m.role, ...m.rights].join(' ').toLowerCase();
+      list.children[i].hidden = !words.every(w => text.includes(w));
+      if (!list.children[i].hidden) left++;
+    });
+    nobody.hidden = left > 0;
+  }
+
+  function card(m) {
+    return h('li', {class: 'card member'}, portrait(m),
+      h('div', {class: 'tight'},
+        h('h2', {}, h('a', {class: 'cover', href: `/member?id=${m.id}`}, m.name)), h('p', {class: 'soft'}, m.role), rightTags(m.rights)),
+      h('p', {class: 'foot soft small'}, plural(m.templates, 'picture'), isNew(m) ? h('span', {class: 'tag unsure push'}, 'not trained yet')
+        : h('span', {class: 'push'}, m.last_seen ? `seen ${when(m.last_seen)}` : 'not seen yet')));
+  }
+
+  function nextStep() {
+    if (!members.length) return null;
+    if (!active) return note('info', h('div', {class: 'row between'}, h('span', {}, 'Next: train, so that Facegate can tell your team apart from everybody else.'), h('a', {class: 'button main', href: '/train'}, 'Train')), 'train');
+    if (members.some(isNew)) return note('unsure', h('div', {class: 'row between'}, h('span', {}, 'The team has grown since the last training. Train again, so that everybody is known.'), h('a', {class: 'button', href: '/train'}, 'Train again')));
+    return null;
+  }
+  return () => clearInterval(timer);
+}
+
+function inWork(job) {
+  return note('info', h('div', {class: 'row between'},
+    h('span', {}, job.state === 'queued' ? `${job.subject}: waiting for its turn.` : `${job.subject}: finding faces.`),
+    h('a', {class: 'button', href: `/add?job=${job.id}`}, 'Watch')), 'video');
 }
 
 function firstRun() {
-  return h('div', {class: 'card first'}, icon('team'), h('h2', {}, 'No members yet: add the first'),
+  return h('div', {class: 'card first'}, icon('face'), h('h2', {}, 'No members yet: add the first'),
     h('p', {}, 'Facegate learns each person from a short video, and from then on answers for any photo: who is this, how sure are we, and what may they do.'),
     h('a', {class: 'button main', href: '/add'}, icon('plus'), 'Add the first member'),
     h('ol', {class: 'steps'},

@@ -1,59 +1,66 @@
 import {follow, get, post} from './api.js';
 import {bar, h, icon, note, notice} from './dom.js';
+import {report} from './report.js';
+import {may} from './session.js';
 import {exactly, percent, plural, rate, when} from './words.js';
 
-export const title = 'Train';
-
-const warnings = {
-  few_templates: w => `${w.member} has only ${plural(w.value, 'picture')}. A longer video makes the decision surer.`,
-  uniform: w => `All pictures of ${w.member} are much alike. A second video in other light helps.`,
-  look_alike: w => `${w.member} and ${w.other} look alike (similarity ${w.value.toFixed(2)}). Facegate asks for more certainty between them.`,
-  same_face: w => `${w.member} and ${w.other} seem to be the same person. Remove one of the two.`,
-  outliers: w => `${plural(w.value, 'picture')} of ${w.member} did not resemble the rest and ${w.value === 1 ? 'was' : 'were'} left out.`,
-};
-
-function report(r) {
-  const facts = [
-    ['Members', `${r.members}`],
-    ['Pictures', `${r.templates.toLocaleString('en')} used${r.outliers ? `, ${r.outliers} left out` : ''}`],
-    ['Compared with', `${r.cohort.toLocaleString('en')} faces of nobody in particular`],
-    ['Strangers let in', `${rate(r.far)}${r.far_high === null ? '' : `, at most ${rate(r.far_high)} (95 % sure)`}`],
-    ['Members turned away', r.frr === null ? 'not measured: needs longer videos' : rate(r.frr)],
-    ['Least similarity', r.similarity_gate === null ? '' : r.similarity_gate.toFixed(3)],
-  ];
-  return [
-    h('dl', {class: 'facts'}, facts.filter(f => f[1]).flatMap(([term, value]) => [h('dt', {}, term), h('dd', {class: 'number'}, value)])),
-    ...(r.warnings || []).map(w => note('unsure', warnings[w.kind] ? warnings[w.kind](w) : w.kind)),
-  ];
-}
+export const title = 'Train and deploy';
+const FACES = 10; // shown as a sample
 
 export async function show(main, go) {
-  const [{members}, {classifiers}] = await Promise.all([get('/api/v1/members'), get('/api/v1/classifiers')]);
+  const [{members}, {classifiers}, about] = await Promise.all([get('/api/v1/members'), get('/api/v1/classifiers'), get('/api/v1/about')]);
   const versions = [...classifiers].sort((a, b) => b.version - a.version);
   const active = versions.find(v => v.active);
   const pictures = members.reduce((sum, m) => sum + m.templates, 0);
+  const waiting = active ? members.filter(m => m.created > active.created) : members;
   const status = h('p', {'aria-live': 'polite'}), progress = bar('Training');
   const busy = h('div', {class: 'stack', hidden: true}, status, progress);
   const said = h('div', {'aria-live': 'polite'});
   const button = h('button', {class: 'main', onclick: start, disabled: !members.length}, icon('train'), active ? 'Train again' : 'Train');
+  const download = (href, text) => h('a', {class: `button ${pictures ? '' : 'off'}`, href: pictures ? href : null, download: '', 'aria-disabled': pictures ? null : 'true'}, icon('down'), text);
   let stop = null;
 
   main.append(
-    h('div', {class: 'head'}, h('h1', {}, 'Train'), h('p', {}, 'Teaches Facegate to tell your team apart from each other, and from everybody else.')),
+    h('div', {class: 'head'}, h('h1', {}, title), h('p', {}, 'Teaches Facegate to tell your team apart from each other, and from everybody else.')),
     h('div', {class: 'stack'},
-      h('section', {class: 'card stack'},
-        members.length
-          ? h('p', {}, `${plural(members.length, 'member')} with ${plural(pictures, 'picture')} are ready.`)
-          : note('info', h('div', {class: 'row between'}, h('span', {}, 'There is nobody to learn yet.'), h('a', {class: 'button main', href: '/add'}, 'Add the first member'))),
-        h('div', {class: 'row'}, button, active && h('a', {class: 'button', href: '/test'}, icon('test'), 'Test it')), busy, said),
+      h('ol', {class: 'way'},
+        step(1, pictures > 0, 'Preprocess', 'Each video became pictures; in each the face was found, turned upright and cut out.',
+          pictures ? h('div', {class: 'sample'}, sample()) : null,
+          h('p', {class: 'amount'}, plural(pictures, 'face'), ' of ', plural(members.length, 'member')),
+          download('/api/v1/chips.zip', 'Faces (.zip)')),
+        step(2, pictures > 0, 'Embeddings', 'A network turned each face into numbers: near for one person, far for two.',
+          h('div', {class: 'sample numbers', 'aria-hidden': 'true'}, icon('numbers')),
+          h('p', {class: 'amount'}, pictures.toLocaleString('en'), ' × ', plural(about.embedding_size, 'number'), h('span', {class: 'soft small'}, ` by ${about.embedder}`)),
+          download('/api/v1/dataset.npz', 'Dataset (.npz)')),
+        step(3, Boolean(active) && !waiting.length, 'Train and deploy', 'From the numbers a classifier learns your team, and is put to use at once.',
+          h('p', {class: 'amount'}, !members.length ? 'There is nobody to learn yet.' : waiting.length && active ? `New since the last training: ${waiting.map(m => m.name).join(', ')}.`
+            : active ? `Version ${active.version} knows everybody.` : 'Ready for the first training.'),
+          busy, said,
+          h('div', {class: 'row'}, members.length ? button : h('a', {class: 'button main', href: '/add'}, icon('plus'), 'Add the first member'), active && h('a', {class: 'button', href: '/test'}, icon('face'), 'Test it')))),
       active && h('section', {class: 'card stack'},
         h('div', {class: 'row between'}, h('h2', {}, `Version ${active.version} is in use`), h('span', {class: 'soft small', title: exactly(active.created)}, `trained ${when(active.created)}`)),
-        active.report ? report(active.report) : null),
+        active.report && active.report.members ? report(active.report) : null),
       versions.length > 0 && h('section', {class: 'card stack'}, h('h2', {}, 'Versions'), table())));
 
+  function step(n, done, name, text, ...content) {
+    return h('li', {class: `card stack ${done ? 'done' : ''}`}, h('div', {class: 'row'}, h('span', {class: 'count', 'aria-hidden': 'true'}, done ? icon('check') : String(n)), h('h2', {}, name)),
+      h('p', {class: 'soft small'}, text), content);
+  }
+
+  function sample() {
+    return members.filter(m => m.portrait).slice(0, FACES).map(m => h('img', {src: `${m.portrait}?thumb=1&of=${m.templates}`, alt: '', title: m.name, width: 44, height: 44}));
+  }
+
   function table() {
+    const use = v => {
+      if (v.active) return h('span', {class: 'tag good'}, icon('check'), 'in use');
+      if (!v.report || !v.report.members) return h('span', {class: 'soft small'}, 'emptied: one of its members was removed');
+      if (!may('admin')) return null;
+      const back = active && v.version < active.version;
+      return h('button', {onclick: () => activate(v.version), 'aria-label': `${back ? 'Roll back to' : 'Activate'} version ${v.version}`}, icon(back ? 'retry' : 'check'), back ? 'Roll back' : 'Activate');
+    };
     return h('div', {class: 'scroll'}, h('table', {class: 'cards'},
-      h('thead', {}, h('tr', {}, ['Version', 'Trained', 'Members', 'Pictures', 'Strangers let in', ''].map(t => h('th', {scope: 'col'}, t || h('span', {class: 'hidden-label'}, 'Use'))))),
+      h('thead', {}, h('tr', {}, ['Version', 'Trained', 'Members', 'Pictures', 'Strangers let in', 'Members turned away', ''].map(t => h('th', {scope: 'col'}, t || h('span', {class: 'hidden-label'}, 'Use'))))),
       h('tbody', {}, versions.map(v => {
         const r = v.report || {};
         return h('tr', {}, h('td', {'data-label': 'Version'}, String(v.version)),
@@ -61,8 +68,8 @@ export async function show(main, go) {
           h('td', {'data-label': 'Members', class: 'number'}, String(r.members ?? '')),
           h('td', {'data-label': 'Pictures', class: 'number'}, String(r.templates ?? '')),
           h('td', {'data-label': 'Strangers let in', class: 'number'}, r.far === undefined ? '' : rate(r.far)),
-          h('td', {class: 'end', 'data-label': 'Use'}, v.active ? h('span', {class: 'tag good'}, icon('check'), 'in use')
-            : h('button', {onclick: () => activate(v.version), 'aria-label': `Use this: version ${v.version}`}, 'Use this')));
+          h('td', {'data-label': 'Members turned away', class: 'number'}, r.frr === undefined || r.frr === null ? '' : r.frr > 0 ? percent(r.frr) : 'none'),
+          h('td', {class: 'end', 'data-label': 'Use'}, use(v)));
       }))));
   }
 
@@ -93,7 +100,8 @@ export async function show(main, go) {
     busy.hidden = true;
     button.disabled = false;
     if (job.state !== 'done') return said.replaceChildren(note('bad', job.problem ? job.problem.detail : 'The training ended early.'));
-    notice('good', `Version ${job.result.version} is trained${job.result.active ? ' and in use' : ''}.`);
+    if (job.result.active) notice('good', `Version ${job.result.version} is trained and in use.`);
+    else notice('unsure', `Version ${job.result.version} is trained, but measured worse than the one in use; that stays. You can activate it below.`, 15);
     go('/train', true);
   }
   return () => stop && stop();

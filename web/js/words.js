@@ -16,7 +16,8 @@ export const decisions = {
 
 export const actions = {
   verify: 'Photo tested', enroll: 'Member enrolled', train: 'Trained', activate: 'Version activated', member_set: 'Member changed',
-  member_remove: 'Member removed', key_create: 'Key made', key_revoke: 'Key revoked', sign_in: 'Signed in',
+  member_remove: 'Member removed', key_create: 'Key made', key_revoke: 'Key revoked', sign_in: 'Signed in', settings: 'Setting changed',
+  reset: 'Reset', export: 'Dataset exported', import: 'Dataset imported', invoke: 'Rows decided',
 };
 
 export function percent(value, digits = 1) {
@@ -49,4 +50,15 @@ export function exactly(text) {
 
 export function bytes(size) {
   return size < 1e6 ? `${Math.max(1, Math.round(size / 1e3))} kB` : `${(size / 1e6).toFixed(size < 1e8 ? 1 : 0)} MB`;
+}
+
+export function day(text) {
+  const date = new Date(text), today = new Date();
+  if (date.toDateString() === today.toDateString()) return 'Today';
+  if (date.toDateString() === new Date(today.getTime() - 86400000).toDateString()) return 'Yesterday';
+  return date.toLocaleDateString(undefined, {weekday: 'long', day: 'numeric', month: 'long', year: 'numeric'});
+}
+
+export function seconds(value) {
+  return value < 60 ? `${Math.round(value)} s` : `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
 }

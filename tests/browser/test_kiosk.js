@@ -1,0 +1,58 @@
+// The kiosk at a door: who stands there is let in, told why not, or told what to do.
+import assert from 'node:assert/strict';
+import {execFileSync} from 'node:child_process';
+import {accessible, at, enrollTeam, run, shot} from './app.js';
+
+const screen = (page, state) => page.locator(`.screen.${state}`).waitFor({timeout: 60000});
+
+await run({
+  camera: 'door.mjpeg',
+  prepare: async () => {
+    await enrollTeam();
+    // Ada comes and goes, then somebody whom nobody knows, then Bruno, who stays far away; again and again. The fake
+    // camera shows 30 pictures a second.
+    const same = 'scale=640:480,setsar=1,fps=30,format=yuv420p';
+    execFileSync('ffmpeg', ['-v', 'error', '-i', at('ada.mp4'), '-loop', '1', '-t', '3', '-i', at('otto.jpg'), '-f', 'lavfi', '-t', '3', '-i', 'color=gray', '-loop', '1', '-t', '6', '-i', at('bruno.jpg'),
+      '-filter_complex', `[0]${same}[a];[1]${same}[b];[2]${same},split=3[c][d][e];[3]scale=240:180,pad=640:480:200:150:gray,${same}[f];[a][c][b][d][f][e]concat=n=6`, '-q:v', '3', at('door.mjpeg')]);
+  },
+  steps: {
+    async the_kiosk_is_set_up({page, server}) {
+      await page.goto(server.sign_in);
+      await page.getByRole('heading', {level: 1, name: 'Team'}).waitFor();
+      await page.getByRole('navigation').getByRole('link', {name: 'Kiosk'}).click();
+      await page.getByLabel('Right that is needed here').waitFor();
+      await accessible(page, 'kiosk-setup');
+    },
+
+    async a_member_is_welcomed_and_a_stranger_is_not({page}) {
+      await page.getByLabel('Right that is needed here').selectOption('lab');
+      await page.getByRole('button', {name: 'Start as I am'}).click();
+      await screen(page, 'granted');
+      assert.equal(await page.getByRole('status').first().locator('.word').textContent(), 'Welcome, Ada');
+      await shot(page, 'kiosk-granted');
+      await screen(page, 'idle');
+      await accessible(page, 'kiosk-idle');
+      await screen(page, 'unknown');
+      await page.getByText('Not recognised').waitFor();
+      await shot(page, 'kiosk-unknown');
+      await page.getByText('Come closer').waitFor({timeout: 60000});
+      await shot(page, 'kiosk-hint');
+    },
+
+    async locked_it_can_do_nothing_but_verify({page, server}) {
+      await page.getByRole('button', {name: 'Leave the kiosk'}).click();
+      await page.getByRole('heading', {level: 1, name: 'Test'}).waitFor();
+      await page.goto(`${server.url}/kiosk?require=office`);
+      assert.equal(await page.getByLabel('Right that is needed here').inputValue(), 'office');
+      await page.getByRole('button', {name: 'Lock and start'}).click();
+      await screen(page, 'granted');
+      const may = path => page.evaluate(p => fetch(p).then(r => r.status), path);
+      assert.equal(await may('/api/v1/about'), 200);
+      page.removeAllListeners('console'); // the next two answers are refusals, as they should be
+      assert.equal(await may('/api/v1/members'), 403);
+      assert.equal(await may('/api/v1/keys'), 403);
+      const keys = await (await fetch(`${server.url}/api/v1/keys`, {headers: {'x-api-key': server.admin_key}})).json();
+      assert.ok(keys.keys.some(k => k.label === 'Kiosk: office' && k.scope === 'verify'));
+    },
+  },
+});
