@@ -1,6 +1,7 @@
-/* Keys, sessions, the audit. */
+/* Keys and sessions. */
 #include "http/http.h"
 
+#include "access/aws_keys.h"
 #include "base/clock.h"
 #include "http/credentials.h"
 
@@ -38,12 +39,33 @@ static fg_code record(const fg_request *r, const char *action, const char *subje
 
 /* -- keys -- */
 
+static json_t *scopes_json(unsigned scopes)
+{
+    json_t *list = json_array();
+    for (unsigned bit = 1; bit <= FG_SCOPE_ADMIN; bit <<= 1)
+        if (scopes & (bit | FG_SCOPE_ADMIN))
+            json_array_append_new(list, json_string(fg_scope_name((fg_scope)bit)));
+    return list;
+}
+
+/* As it was given: an admin's scope is one word here, not all four. */
+static json_t *given_scopes_json(unsigned scopes)
+{
+    return scopes & FG_SCOPE_ADMIN ? json_pack("[s]", "admin") : scopes_json(scopes);
+}
+
 static json_t *key_json(const fg_key *k)
 {
-    return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:o}", "id", k->id, "label", k->label ? k->label : "",
-                     "scope", k->scope ? k->scope : "", "created", time_text(k->created_ms), "expires",
-                     time_text(k->expires_ms), "revoked", time_text(k->revoked_ms), "used",
-                     time_text(k->used_ms));
+    unsigned scopes;
+    if (fg_scopes_parse(&scopes, k->scope, NULL) != FG_OK)
+        scopes = 0;
+    char key_id[FG_AWS_KEY_ID];
+    fg_aws_key_name(k->id, key_id);
+    return json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "id", k->id, "access_key_id",
+                     k->aws ? json_string(key_id) : json_null(), "label", k->label ? k->label : "", "scope",
+                     k->scope ? k->scope : "", "scopes", given_scopes_json(scopes), "created",
+                     time_text(k->created_ms), "expires", time_text(k->expires_ms), "revoked",
+                     time_text(k->revoked_ms), "used", time_text(k->used_ms));
 }
 
 fg_code fg_api_keys_list(fg_request *r, fg_error *err)
@@ -57,35 +79,103 @@ fg_code fg_api_keys_list(fg_request *r, fg_error *err)
     for (long i = 0; i < count; i++)
         json_array_append_new(list, key_json(&keys[i]));
     fg_keys_free(keys, count);
-    return fg_reply_json(r, 200, json_pack("{s:o}", "keys", list), err);
+    return fg_reply_tagged(r, json_pack("{s:o}", "keys", list), err);
+}
+
+/* `scopes` is a list; `scope` is one. Neither: verify, which can do least harm. */
+static fg_code read_scopes(const json_t *object, unsigned *scopes, fg_error *err)
+{
+    const char *one = NULL;
+    const json_t *list = json_object_get(object, "scopes");
+    fg_code rc = fg_json_name(object, "scope", &one, err);
+    *scopes = 0;
+    if (rc != FG_OK)
+        return rc;
+    if (!list || json_is_null(list))
+        return fg_scopes_parse(scopes, one ? one : "verify", err);
+    if (!json_is_array(list) || json_array_size(list) == 0 || one)
+        return FG_FAIL(err, FG_ERR_INPUT, "scopes: give a list of verify, enroll, audit, admin");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        fg_scope scope;
+        if ((rc = fg_scope_parse(&scope, json_string_value(json_array_get(list, i)), err)) != FG_OK)
+            return rc;
+        *scopes |= (unsigned)scope;
+    }
+    return FG_OK;
+}
+
+/* `expires_ms` is a time, `expires_days` a distance; 0 or neither: never. */
+static fg_code read_expiry(const json_t *object, int64_t *expires_ms, fg_error *err)
+{
+    const int64_t now_ms = fg_clock_unix_ms(), most_ms = now_ms + 36500 * day_ms;
+    const json_t *days = json_object_get(object, "expires_days"), *ms = json_object_get(object, "expires_ms");
+    json_int_t n = json_integer_value(days), at = json_integer_value(ms);
+    *expires_ms = 0;
+    if ((days && !json_is_null(days) && !json_is_integer(days)) || n < 0 || n > 36500)
+        return FG_FAIL(err, FG_ERR_INPUT, "expires_days: give a whole number from 0 (never) to 36500");
+    if ((ms && !json_is_null(ms) && !json_is_integer(ms)) || (at != 0 && at <= now_ms) || at > most_ms)
+        return FG_FAIL(err, FG_ERR_INPUT,
+                       "expires_ms: give a time to come, in milliseconds since 1970, or 0 for never");
+    *expires_ms = at ? at : n ? now_ms + n * day_ms : 0;
+    return FG_OK;
+}
+
+/* `aws`: an access key id and a secret, for clients that sign their requests. */
+static fg_code create_aws(fg_request *r, unsigned scopes, const char *label, int64_t expires_ms,
+                          fg_error *err)
+{
+    const fg_settings *s = r->server->settings;
+    char key_id[FG_AWS_KEY_ID] = "", secret[FG_AWS_SECRET] = "", id[17], scope[FG_SCOPES_TEXT];
+    uint8_t master[FG_MASTER_KEY];
+    fg_code rc = fg_master_key_load(master, s->data, s->master_key, true, err);
+    if (rc == FG_OK)
+        rc = fg_aws_key_create(fg_app_store(r->server->app), master, scopes, label, expires_ms, key_id,
+                               secret, err);
+    fg_scopes_text(scopes, scope);
+    if (rc == FG_OK && fg_aws_key_parse(key_id, id) && (rc = record(r, "key_create", id, err)) == FG_OK)
+        rc = fg_reply_json(r, 201,
+                           json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o}", "id", id, "access_key_id", key_id,
+                                     "secret_access_key", secret, "scope", scope, "scopes",
+                                     given_scopes_json(scopes), "label", label, "expires",
+                                     time_text(expires_ms)),
+                           err);
+    sodium_memzero(secret, sizeof secret);
+    sodium_memzero(master, sizeof master);
+    return rc;
 }
 
 fg_code fg_api_key_create(fg_request *r, fg_error *err)
 {
-    const char *label = NULL, *scope_name = NULL;
-    char text[FG_KEY_TEXT] = "";
+    const char *label = NULL;
+    char text[FG_KEY_TEXT] = "", id[17] = "", scope[FG_SCOPES_TEXT];
     json_t *object = NULL;
-    fg_scope scope;
+    unsigned scopes;
+    int64_t expires_ms;
     fg_code rc = fg_request_json(r, &object, err);
     if (rc != FG_OK || (rc = fg_json_name(object, "label", &label, err)) != FG_OK ||
-        (rc = fg_json_name(object, "scope", &scope_name, err)) != FG_OK)
+        (rc = read_scopes(object, &scopes, err)) != FG_OK ||
+        (rc = read_expiry(object, &expires_ms, err)) != FG_OK)
         goto done;
-    const json_t *days = json_object_get(object, "expires_days");
-    json_int_t life = days && !json_is_null(days) ? json_integer_value(days) : 0;
-    if ((days && !json_is_null(days) && !json_is_integer(days)) || life < 0 || life > 36500) {
-        rc = FG_FAIL(err, FG_ERR_INPUT, "expires_days: give a whole number from 0 (never) to 36500");
+    const json_t *aws = json_object_get(object, "aws");
+    if (aws && !json_is_boolean(aws)) {
+        rc = FG_FAIL(err, FG_ERR_INPUT, "aws: give true or false");
         goto done;
     }
-    if ((rc = fg_scope_parse(&scope, scope_name ? scope_name : "verify", err)) != FG_OK ||
-        (rc = fg_access_key_create(fg_app_store(r->server->app), scope, label ? label : "",
-                                   life ? fg_clock_unix_ms() + (int64_t)life * day_ms : 0, text, err)) !=
-            FG_OK)
+    if (json_is_true(aws)) {
+        rc = create_aws(r, scopes, label ? label : "", expires_ms, err);
         goto done;
-    char id[17] = "";
+    }
+    if ((rc = fg_access_key_create(fg_app_store(r->server->app), scopes, label ? label : "", expires_ms, text,
+                                   err)) != FG_OK)
+        goto done;
     (void)sscanf(text, "fg_%16[0-9a-f]", id);
+    fg_scopes_text(scopes, scope);
     if ((rc = record(r, "key_create", id, err)) == FG_OK)
-        rc = fg_reply_json(
-            r, 201, json_pack("{s:s, s:s, s:s}", "id", id, "key", text, "scope", fg_scope_name(scope)), err);
+        rc = fg_reply_json(r, 201,
+                           json_pack("{s:s, s:s, s:s, s:o, s:s, s:o}", "id", id, "key", text, "scope", scope,
+                                     "scopes", given_scopes_json(scopes), "label", label ? label : "",
+                                     "expires", time_text(expires_ms)),
+                           err);
 done:
     sodium_memzero(text, sizeof text);
     json_decref(object);
@@ -113,17 +203,8 @@ static void set_cookie(fg_request *r, const char *token, long seconds)
 {
     char cookie[256];
     snprintf(cookie, sizeof cookie, "%s=%s; Path=/; HttpOnly; SameSite=Strict; Max-Age=%ld%s",
-             r->server->cookie, token, seconds, r->server->tls ? "; Secure" : "");
+             r->server->cookie, token, seconds, r->secure ? "; Secure" : "");
     fg_reply_header(r, "Set-Cookie", cookie);
-}
-
-static json_t *scopes_json(unsigned scopes)
-{
-    json_t *list = json_array();
-    for (unsigned bit = 1; bit <= FG_SCOPE_ADMIN; bit <<= 1)
-        if (scopes & (bit | FG_SCOPE_ADMIN))
-            json_array_append_new(list, json_string(fg_scope_name((fg_scope)bit)));
-    return list;
 }
 
 /* Signing somebody in to an account of the attacker's choice is an attack too, so this asks for the same
@@ -132,7 +213,7 @@ static fg_code check_sign_in_origin(const fg_request *r, fg_error *err)
 {
     const char *origin = fg_request_header(r, "Origin");
     if (!fg_request_header(r, "X-Facegate") ||
-        (origin && !fg_origin_matches(origin, r->server->tls, fg_request_header(r, "Host"))))
+        (origin && !fg_origin_matches(origin, r->secure, fg_request_header(r, "Host"))))
         return FG_FAIL(err, FG_ERR_FORBIDDEN, "sign in from this site's own page");
     return FG_OK;
 }
@@ -195,24 +276,4 @@ fg_code fg_api_session(fg_request *r, fg_error *err)
                          json_pack("{s:s, s:o, s:b}", "who", r->who, "scopes", scopes_json(r->scopes),
                                    "session", r->by_session),
                          err);
-}
-
-/* -- audit -- */
-
-fg_code fg_api_audit(fg_request *r, fg_error *err)
-{
-    fg_audit_row *rows = NULL;
-    long count = 0;
-    int64_t before = 0, limit = 100;
-    fg_code rc = fg_request_query_int(r, "before", 0, INT64_MAX, &before, err);
-    if (rc != FG_OK || (rc = fg_request_query_int(r, "limit", 1, 1000, &limit, err)) != FG_OK ||
-        (rc = fg_store_audit(fg_app_store(r->server->app), before, (int)limit, &rows, &count, err)) != FG_OK)
-        return rc;
-    json_t *list = json_array();
-    for (long i = 0; i < count; i++)
-        json_array_append_new(list, fg_audit_json(&rows[i]));
-    /* The next page begins where this one ends; null where there is none. */
-    json_t *next = count == limit ? json_integer(rows[count - 1].id) : json_null();
-    fg_audit_free(rows, count);
-    return fg_reply_json(r, 200, json_pack("{s:o, s:o}", "rows", list, "next_before", next), err);
 }

@@ -9,14 +9,27 @@ enum { KEEP_ALIVE_MS = 10000, EVENT_BLOCK = 16 << 10, EVENT_BUFFER = 64 << 10 };
 
 fg_code fg_api_jobs_list(fg_request *r, fg_error *err)
 {
-    return fg_reply_json(r, 200, json_pack("{s:o}", "jobs", fg_jobs_list_json(r->server->jobs)), err);
+    json_t *all = fg_jobs_list_json(r->server->jobs), *list = json_array();
+    long count = (long)json_array_size(all), from, to;
+    fg_code rc = fg_request_page(r, count, FG_JOBS_KEPT, &from, &to, err);
+    for (long i = from; i < to; i++)
+        json_array_append(list, json_array_get(all, (size_t)i));
+    json_decref(all);
+    if (rc != FG_OK) {
+        json_decref(list);
+        return rc;
+    }
+    rc = fg_reply_tagged(r, json_pack("{s:o}", "jobs", list), err);
+    if (rc == FG_OK && to < count)
+        fg_reply_next(r, "offset", to);
+    return rc;
 }
 
 fg_code fg_api_job_get(fg_request *r, fg_error *err)
 {
     json_t *document;
     fg_code rc = fg_jobs_json(r->server->jobs, r->params[0], &document, err);
-    return rc == FG_OK ? fg_reply_json(r, 200, document, err) : rc;
+    return rc == FG_OK ? fg_reply_tagged(r, document, err) : rc;
 }
 
 fg_code fg_api_job_cancel(fg_request *r, fg_error *err)
@@ -117,14 +130,20 @@ fg_code fg_api_job_events(fg_request *r, fg_error *err)
 
 /* -- training and its versions -- */
 
-fg_code fg_api_train(fg_request *r, fg_error *err)
+void fg_request_order(const fg_request *r, fg_job_order *order)
+{
+    const char *key = *r->asked ? fg_request_header(r, "Idempotency-Key") : NULL;
+    snprintf(order->who, sizeof order->who, "%s", r->who);
+    snprintf(order->source, sizeof order->source, "%s", r->address);
+    snprintf(order->idempotency_key, sizeof order->idempotency_key, "%s", key ? key : "");
+    memcpy(order->asked, r->asked, sizeof order->asked);
+}
+
+fg_code fg_reply_job(fg_request *r, fg_job_order *order, fg_error *err)
 {
     char id[FG_JOB_ID], location[64];
     json_t *document;
-    fg_job_order order = {.kind = FG_JOB_TRAIN};
-    snprintf(order.who, sizeof order.who, "%s", r->who);
-    snprintf(order.source, sizeof order.source, "%s", r->address);
-    fg_code rc = fg_jobs_add(r->server->jobs, &order, id, err);
+    fg_code rc = fg_jobs_add(r->server->jobs, order, id, err);
     if (rc == FG_ERR_BUSY) {
         r->failed_status = 429;
         r->retry_after_s = 10;
@@ -138,6 +157,13 @@ fg_code fg_api_train(fg_request *r, fg_error *err)
     return rc;
 }
 
+fg_code fg_api_train(fg_request *r, fg_error *err)
+{
+    fg_job_order order = {.kind = FG_JOB_TRAIN};
+    fg_request_order(r, &order);
+    return fg_reply_job(r, &order, err);
+}
+
 static fg_code reply_versions(fg_request *r, fg_error *err)
 {
     fg_version_info *infos = NULL;
@@ -149,7 +175,7 @@ static fg_code reply_versions(fg_request *r, fg_error *err)
     for (long i = 0; i < count; i++)
         json_array_append_new(list, fg_version_json(&infos[i]));
     fg_versions_free(infos, count);
-    return fg_reply_json(r, 200, json_pack("{s:o}", "classifiers", list), err);
+    return fg_reply_tagged(r, json_pack("{s:o}", "classifiers", list), err);
 }
 
 fg_code fg_api_classifiers(fg_request *r, fg_error *err)

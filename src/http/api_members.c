@@ -2,6 +2,8 @@
 #include "http/http.h"
 
 #include "base/clock.h"
+#include "http/thumb.h"
+#include "media/image.h"
 #include "media/video.h"
 
 #include <sodium.h>
@@ -19,43 +21,22 @@ static json_t *member_json(const fg_member *m)
     return document;
 }
 
-/* So that who polls a list pays for what has changed alone. */
-static fg_code reply_tagged(fg_request *r, json_t *document, fg_error *err)
-{
-    char tag[FG_SHA256_HEX + 2], quoted[40];
-    char *text = document ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
-    fg_code rc;
-    json_decref(document);
-    if (!text)
-        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
-    fg_sha256_hex(text, strlen(text), tag);
-    snprintf(quoted, sizeof quoted, "\"%.32s\"", tag);
-    const char *known = fg_request_header(r, "If-None-Match");
-    if (known && strstr(known, quoted)) {
-        free(text);
-        rc = fg_reply_empty(r, 304, err);
-    } else {
-        rc = fg_reply_bytes(r, 200, "application/json", text, strlen(text), err);
-    }
-    if (rc == FG_OK) {
-        fg_reply_header(r, "ETag", quoted);
-        fg_reply_header(r, "Cache-Control", "no-cache");
-    }
-    return rc;
-}
-
 fg_code fg_api_members_list(fg_request *r, fg_error *err)
 {
     fg_member *members = NULL;
-    long count = 0;
+    long count = 0, from, to;
     fg_code rc = fg_store_members(fg_app_store(r->server->app), &members, &count, err);
-    if (rc != FG_OK)
-        return rc;
+    if (rc != FG_OK || (rc = fg_request_page(r, count, FG_MAX_MEMBERS, &from, &to, err)) != FG_OK)
+        goto done;
     json_t *list = json_array();
-    for (long i = 0; i < count; i++)
+    for (long i = from; i < to; i++)
         json_array_append_new(list, member_json(&members[i]));
+    rc = fg_reply_tagged(r, json_pack("{s:o}", "members", list), err);
+    if (rc == FG_OK && to < count)
+        fg_reply_next(r, "offset", to);
+done:
     fg_members_free(members, count);
-    return reply_tagged(r, json_pack("{s:o}", "members", list), err);
+    return rc;
 }
 
 static fg_code load_member(const fg_request *r, fg_member *member, fg_error *err)
@@ -127,11 +108,15 @@ done:
 
 fg_code fg_api_member_remove(fg_request *r, fg_error *err)
 {
-    int64_t id, version;
+    fg_member member;
+    int64_t version;
     fg_actor actor = {r->who, r->address};
-    fg_code rc = fg_request_id_param(r, 0, &id, err);
+    fg_code rc = load_member(r, &member, err);
     if (rc == FG_OK)
-        rc = fg_member_remove(r->server->app, id, &actor, &version, err);
+        rc = fg_member_remove(r->server->app, member.id, &actor, &version, err);
+    if (rc == FG_OK)
+        fg_jobs_forget(r->server->jobs, member.name);
+    fg_member_deinit(&member);
     return rc == FG_OK ? fg_reply_empty(r, 204, err) : rc;
 }
 
@@ -179,18 +164,38 @@ fg_code fg_api_member_chips(fg_request *r, fg_error *err)
 {
     fg_template *chips;
     long count;
+    long from, to;
     fg_code rc = load_chips(r, &chips, &count, err);
-    if (rc != FG_OK)
-        return rc;
+    if (rc != FG_OK ||
+        (rc = fg_request_page(r, count, FG_MAX_TEMPLATES_PER_MEMBER, &from, &to, err)) != FG_OK)
+        goto done;
     json_t *list = json_array();
-    for (long i = 0; i < count; i++) {
+    for (long i = from; i < to; i++) {
         char url[96];
         snprintf(url, sizeof url, "/api/v1/members/%s/chips/%lld", r->params[0], (long long)chips[i].id);
         if (chips[i].chip_key)
             json_array_append_new(list, json_pack("{s:I, s:s}", "id", (json_int_t)chips[i].id, "image", url));
     }
+    rc = fg_reply_json(r, 200, json_pack("{s:o}", "chips", list), err);
+    if (rc == FG_OK && to < count)
+        fg_reply_next(r, "offset", to);
+done:
     fg_templates_free(chips, count);
-    return fg_reply_json(r, 200, json_pack("{s:o}", "chips", list), err);
+    return rc;
+}
+
+/* ?thumb: a tenth of the bytes, for lists of many. */
+static fg_code reply_thumb(fg_request *r, const fg_buf *image, fg_error *err)
+{
+    fg_frame frame = {0};
+    uint8_t *data = NULL;
+    size_t size;
+    double scale;
+    fg_code rc = fg_image_decode(&frame, image->data, image->size, FG_THUMB_SIDE * 4, &scale, "chip", err);
+    if (rc == FG_OK && (rc = fg_thumb_make(&frame, &data, &size, err)) == FG_OK)
+        rc = fg_reply_bytes(r, 200, "image/jpeg", data, size, err);
+    fg_frame_deinit(&frame);
+    return rc;
 }
 
 static fg_code reply_chip(fg_request *r, const char *key, fg_error *err)
@@ -199,9 +204,13 @@ static fg_code reply_chip(fg_request *r, const char *key, fg_error *err)
     fg_code rc;
     fg_buf_init(&image, FG_MAX_PHOTO_BYTES);
     if ((rc = fg_blob_get(fg_app_blob(r->server->app), key, &image, err)) == FG_OK) {
-        uint8_t *data = image.data; /* the reply frees it */
-        image.data = NULL;
-        rc = fg_reply_bytes(r, 200, "image/png", data, image.size, err);
+        if (fg_request_flag(r, "thumb")) {
+            rc = reply_thumb(r, &image, err);
+        } else {
+            uint8_t *data = image.data; /* the reply frees it */
+            image.data = NULL;
+            rc = fg_reply_bytes(r, 200, "image/png", data, image.size, err);
+        }
         /* A chip never changes, but it may be deleted for good: keep no copy for long, and never a shared
          * one. */
         fg_reply_header(r, "Cache-Control", "private, max-age=300");
@@ -262,23 +271,6 @@ static bool field_flag(const fg_body *body, const char *name, bool fallback)
                          : fallback;
 }
 
-static fg_code read_rotate(const fg_body *body, int *rotate, fg_error *err)
-{
-    const char *text = fg_body_field(body, "rotate");
-    *rotate = FG_ROTATE_AUTO;
-    if (!text || !*text || strcmp(text, "auto") == 0)
-        return FG_OK;
-    for (int degrees = 0; degrees < 360; degrees += 90) {
-        char word[8];
-        snprintf(word, sizeof word, "%d", degrees);
-        if (strcmp(text, word) == 0) {
-            *rotate = degrees;
-            return FG_OK;
-        }
-    }
-    return FG_FAIL(err, FG_ERR_INPUT, "rotate: give auto, 0, 90, 180 or 270");
-}
-
 static fg_code copy_field(char **out, const fg_body *body, const char *name, fg_error *err)
 {
     const char *text = fg_body_field(body, name);
@@ -290,69 +282,83 @@ static fg_code copy_field(char **out, const fg_body *body, const char *name, fg_
     return (*out = strdup(text)) ? FG_OK : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
 }
 
-static fg_code take_parts(fg_job_order *order, fg_body *body, fg_error *err)
+static fg_code take_file(fg_job_order *order, fg_part *part, fg_error *err)
 {
+    if (part->size == 0)
+        return FG_FAIL(err, FG_ERR_INPUT, "%s: the file is empty; choose a video or photos", part->filename);
+    order->files[order->file_count++] = (fg_job_file){.path = part->path, .name = part->filename};
+    part->path = part->filename = NULL;
+    return FG_OK;
+}
+
+/* The id of a resumable upload, instead of a file. It is moved when the job is taken, not before. */
+static fg_code take_upload(fg_request *r, fg_job_order *order, const char *id, fg_error *err)
+{
+    fg_upload upload;
+    fg_code rc = fg_uploads_get(r->server->uploads, id, &upload, err);
+    if (rc != FG_OK)
+        return rc == FG_ERR_NOT_FOUND
+                   ? FG_FAIL(err, FG_ERR_INPUT, "upload: there is no %.40s; upload it first", id)
+                   : rc;
+    if (upload.offset != upload.length)
+        return FG_FAIL(err, FG_ERR_STATE, "%s: the upload is not finished", upload.name);
+    fg_job_file *file = &order->files[order->file_count++];
+    *file = (fg_job_file){.path = strdup(upload.path), .name = strdup(upload.name)};
+    memcpy(file->upload, upload.id, sizeof file->upload);
+    return file->path && file->name ? FG_OK : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+}
+
+static fg_code take_right(fg_job_order *order, const char *text, fg_error *err)
+{
+    if (order->right_count == FG_MAX_RIGHTS || !fg_is_name(text))
+        return FG_FAIL(err, FG_ERR_INPUT, "right: at most %d of them, each a text of 1 to %d bytes",
+                       FG_MAX_RIGHTS, FG_MAX_NAME_BYTES);
+    if (!(order->rights[order->right_count] = strdup(text)))
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    order->right_count++;
+    return FG_OK;
+}
+
+static fg_code take_parts(fg_request *r, fg_job_order *order, fg_error *err)
+{
+    fg_body *body = &r->body;
+    fg_code rc = FG_OK;
     order->rights = calloc(FG_MAX_RIGHTS, sizeof *order->rights);
     order->files = calloc(FG_BODY_FILES, sizeof *order->files);
     if (!order->rights || !order->files)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
-    for (int i = 0; i < body->part_count; i++) {
+    for (int i = 0; i < body->part_count && rc == FG_OK; i++) {
         fg_part *part = &body->parts[i];
-        if (part->path) {
-            if (part->size == 0)
-                return FG_FAIL(err, FG_ERR_INPUT, "%s: the file is empty; choose a video or photos",
-                               part->filename);
-            order->files[order->file_count++] = (fg_job_file){part->path, part->filename};
-            part->path = part->filename = NULL;
-        } else if (strcmp(part->name, "right") == 0 && *part->text) {
-            if (order->right_count == FG_MAX_RIGHTS || !fg_is_name(part->text))
-                return FG_FAIL(err, FG_ERR_INPUT, "right: at most %d of them, each a text of 1 to %d bytes",
-                               FG_MAX_RIGHTS, FG_MAX_NAME_BYTES);
-            if (!(order->rights[order->right_count] = strdup(part->text)))
-                return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
-            order->right_count++;
-        }
+        const bool upload = part->text && strcmp(part->name, "upload") == 0 && *part->text;
+        if ((part->path || upload) && order->file_count == FG_BODY_FILES)
+            rc = FG_FAIL(err, FG_ERR_LIMIT, "send at most %d files at once", FG_BODY_FILES);
+        else if (part->path)
+            rc = take_file(order, part, err);
+        else if (upload)
+            rc = take_upload(r, order, part->text, err);
+        else if (part->text && strcmp(part->name, "right") == 0 && *part->text)
+            rc = take_right(order, part->text, err);
     }
-    if (order->file_count == 0)
-        return FG_FAIL(err, FG_ERR_INPUT, "the form has no file; add a video or photos as `video`");
-    return FG_OK;
+    if (rc == FG_OK && order->file_count == 0)
+        rc = FG_FAIL(err, FG_ERR_INPUT,
+                     "the form has no file; add a video or photos as `video`, or the id of an `upload`");
+    return rc;
 }
 
 static fg_code read_order(fg_request *r, fg_job_order *order, fg_error *err)
 {
     const fg_settings *settings = r->server->settings;
-    const char *key = fg_request_header(r, "Idempotency-Key");
     fg_code rc;
-    *order = (fg_job_order){.kind = FG_JOB_ENROLL, .every = settings->every};
-    if (key && (strlen(key) >= sizeof order->idempotency_key || !*key))
-        return FG_FAIL(err, FG_ERR_USAGE, "Idempotency-Key: give 1 to %d characters", FG_JOB_KEY - 1);
-    snprintf(order->idempotency_key, sizeof order->idempotency_key, "%s", key ? key : "");
-    snprintf(order->who, sizeof order->who, "%s", r->who);
-    snprintf(order->source, sizeof order->source, "%s", r->address);
+    *order =
+        (fg_job_order){.kind = FG_JOB_ENROLL, .every = (int)fg_tuning_get(r->server->app, FG_TUNE_EVERY)};
+    fg_request_order(r, order);
     if ((rc = field_int(&r->body, "every", 1, 10000, &order->every, err)) != FG_OK ||
-        (rc = read_rotate(&r->body, &order->rotate, err)) != FG_OK)
+        (rc = fg_video_read_rotation(fg_body_field(&r->body, "rotate"), &order->rotate, err)) != FG_OK)
         return rc;
     order->keep_frames = field_flag(&r->body, "keep_frames", settings->keep_frames);
-    order->keep_originals = field_flag(&r->body, "keep_originals", settings->keep_originals);
-    return take_parts(order, &r->body, err);
-}
-
-static fg_code start_job(fg_request *r, fg_job_order *order, fg_error *err)
-{
-    char id[FG_JOB_ID], location[64];
-    json_t *document;
-    fg_code rc = fg_jobs_add(r->server->jobs, order, id, err);
-    if (rc == FG_ERR_BUSY) {
-        r->failed_status = 429;
-        r->retry_after_s = 10;
-    }
-    if (rc != FG_OK || (rc = fg_jobs_json(r->server->jobs, id, &document, err)) != FG_OK)
-        return rc;
-    if ((rc = fg_reply_json(r, 202, json_pack("{s:o}", "job", document), err)) == FG_OK) {
-        snprintf(location, sizeof location, "/api/v1/jobs/%s", id);
-        fg_reply_header(r, "Location", location);
-    }
-    return rc;
+    order->keep_originals =
+        field_flag(&r->body, "keep_originals", fg_tuning_get(r->server->app, FG_TUNE_KEEP_ORIGINALS) != 0);
+    return take_parts(r, order, err);
 }
 
 /* A new member. That the name is free is looked at now, so that the answer need not wait for the job; the
@@ -380,7 +386,7 @@ fg_code fg_api_members_add(fg_request *r, fg_error *err)
         if (rc != FG_ERR_NOT_FOUND)
             goto done;
     }
-    rc = start_job(r, &order, err);
+    rc = fg_reply_job(r, &order, err);
 done:
     fg_member_deinit(&member);
     fg_job_order_deinit(&order);
@@ -400,7 +406,7 @@ fg_code fg_api_member_enroll(fg_request *r, fg_error *err)
         rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
         goto done;
     }
-    rc = start_job(r, &order, err);
+    rc = fg_reply_job(r, &order, err);
 done:
     fg_member_deinit(&member);
     fg_job_order_deinit(&order);

@@ -1,6 +1,8 @@
 /* Health, metrics, and what this server is. */
 #include "http/http.h"
 
+#include "base/embedded.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,15 +14,22 @@ fg_code fg_api_about(fg_request *r, fg_error *err)
     fg_code rc = fg_store_version_active(fg_app_store(r->server->app), &active, err);
     if (rc != FG_OK)
         return rc;
-    return fg_reply_json(r, 200,
-                         json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:i, s:i, s:i, s:o}", "version",
-                                   fg_version(), "embedder", info->embedder, "model_hash", info->model_hash,
-                                   "detector", info->detector, "precision",
-                                   fg_precision_name(info->precision), "embedding_size", info->embedding_size,
-                                   "threshold", s->threshold, "every", s->every, "max_upload_mb",
-                                   s->max_upload_mb, "workers", fg_pool_workers(r->server->pool),
-                                   "classifier", active ? json_integer(active) : json_null()),
-                         err);
+    return fg_reply_json(
+        r, 200,
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:i, s:i, s:i, s:o}", "version", fg_version(),
+                  "embedder", info->embedder, "model_hash", info->model_hash, "detector", info->detector,
+                  "precision", fg_precision_name(info->precision), "embedding_size", info->embedding_size,
+                  "threshold", s->threshold, "every", (int)fg_tuning_get(r->server->app, FG_TUNE_EVERY),
+                  "max_upload_mb", s->max_upload_mb, "workers", fg_pool_workers(r->server->pool),
+                  "classifier", active ? json_integer(active) : json_null()),
+        err);
+}
+
+extern const fg_embedded fg_openapi_file[];
+
+fg_code fg_api_openapi(fg_request *r, fg_error *err)
+{
+    return fg_reply_tagged_static(r, "application/json", fg_openapi_file->data, fg_openapi_file->size, err);
 }
 
 fg_code fg_api_healthz(fg_request *r, fg_error *err)

@@ -8,34 +8,24 @@
 #include <stdio.h>
 #include <string.h>
 
-static const fg_scope all_scopes[] = {FG_SCOPE_VERIFY, FG_SCOPE_ENROLL, FG_SCOPE_AUDIT, FG_SCOPE_ADMIN};
-
 unsigned fg_key_scopes(fg_server *server, const char *key, char id[17])
 {
-    unsigned scopes = 0;
-    int64_t now_ms = fg_clock_unix_ms();
-    for (size_t i = 0; i < sizeof all_scopes / sizeof *all_scopes; i++) {
-        fg_code rc = fg_access_check(fg_app_store(server->app), key, server->settings->admin_key,
-                                     all_scopes[i], now_ms, id, NULL);
-        if (rc == FG_OK)
-            scopes |= (unsigned)all_scopes[i];
-        else if (rc == FG_ERR_UNAUTHORIZED)
-            return 0; /* not a good key at all, so not for another scope either */
-    }
-    return scopes;
+    unsigned scopes;
+    fg_code rc = fg_access_find(fg_app_store(server->app), key, server->settings->admin_key,
+                                fg_clock_unix_ms(), &scopes, id, NULL);
+    return rc == FG_OK ? scopes : 0;
 }
 
 /* The scopes that a session still has: those of its key, which may have been revoked since. */
 static unsigned session_scopes(fg_server *server, const fg_session_owner *owner)
 {
     fg_key key = {0};
-    fg_scope scope;
-    unsigned scopes = owner->scopes;
+    unsigned scopes = owner->scopes, now;
     int64_t now_ms = fg_clock_unix_ms();
     if (!*owner->key_id)
         return scopes;
     if (fg_store_key_by_id(fg_app_store(server->app), owner->key_id, &key, NULL) != FG_OK || key.revoked_ms ||
-        (key.expires_ms && key.expires_ms <= now_ms) || fg_scope_parse(&scope, key.scope, NULL) != FG_OK)
+        (key.expires_ms && key.expires_ms <= now_ms) || fg_scopes_parse(&now, key.scope, NULL) != FG_OK)
         scopes = 0;
     fg_key_deinit(&key);
     return scopes;
@@ -46,7 +36,7 @@ static unsigned session_scopes(fg_server *server, const fg_session_owner *owner)
 static bool is_same_site(const fg_request *request)
 {
     const char *origin = fg_request_header(request, "Origin");
-    if (origin && !fg_origin_matches(origin, request->server->tls, fg_request_header(request, "Host")))
+    if (origin && !fg_origin_matches(origin, request->secure, fg_request_header(request, "Host")))
         return false;
     return request->route->method == FG_GET || fg_request_header(request, "X-Facegate") != NULL;
 }
@@ -58,22 +48,27 @@ static fg_code check_host(const fg_request *request, fg_error *err)
     const char *header = fg_request_header(request, "Host");
     if (!fg_host_parse(header, host, sizeof host))
         return FG_FAIL(err, FG_ERR_USAGE, "the Host header is missing or malformed");
-    if (request->server->loopback && !fg_host_is_loopback(host))
+    /* A proxy on this machine passes on the name that it is known by. */
+    if (request->server->loopback && !request->server->settings->trust_proxy && !fg_host_is_loopback(host))
         return FG_FAIL(err, FG_ERR_FORBIDDEN,
                        "this server answers to localhost only; start it with --listen to be reached by name");
     return FG_OK;
 }
 
-fg_code fg_request_limit(fg_request *request, fg_error *err)
+static fg_code ask(fg_request *request, fg_limiter *limiter, const char *name, fg_error *err)
 {
     double retry_ms = 0;
-    fg_code rc =
-        fg_limiter_ask(request->server->limiter, request->address, fg_clock_monotonic_ms(), &retry_ms, err);
+    fg_code rc = fg_limiter_ask(limiter, name, fg_clock_monotonic_ms(), &retry_ms, err);
     if (rc == FG_ERR_BUSY) {
         request->failed_status = 429;
         request->retry_after_s = retry_ms < 3.6e6 ? (int)(retry_ms / 1000) + 1 : 3600;
     }
     return rc;
+}
+
+fg_code fg_request_limit(fg_request *request, fg_error *err)
+{
+    return ask(request, request->server->limiter, request->address, err);
 }
 
 void fg_request_tried(fg_request *request, bool right)
@@ -94,19 +89,12 @@ static fg_code by_key(fg_request *request, const char *key, fg_error *err)
     fg_code rc = fg_request_limit(request, err);
     if (rc != FG_OK)
         return rc;
-    rc = FG_ERR_FORBIDDEN;
-    for (size_t i = 0; i < sizeof all_scopes / sizeof *all_scopes && rc == FG_ERR_FORBIDDEN; i++) {
-        if (!(request->route->scopes & (unsigned)all_scopes[i]))
-            continue;
-        rc = fg_access_check(fg_app_store(server->app), key, server->settings->admin_key, all_scopes[i],
-                             fg_clock_unix_ms(), id, err);
-        if (rc == FG_OK)
-            request->scopes = (unsigned)all_scopes[i];
-    }
-    if (rc == FG_OK || rc == FG_ERR_FORBIDDEN || rc == FG_ERR_UNAUTHORIZED)
-        fg_request_tried(request, rc != FG_ERR_UNAUTHORIZED);
+    rc = fg_access_find(fg_app_store(server->app), key, server->settings->admin_key, fg_clock_unix_ms(),
+                        &request->scopes, id, err);
+    if (rc == FG_OK || rc == FG_ERR_UNAUTHORIZED)
+        fg_request_tried(request, rc == FG_OK);
     snprintf(request->who, sizeof request->who, "key:%s", id);
-    return rc;
+    return rc == FG_OK ? ask(request, server->key_limiter, request->who, err) : rc;
 }
 
 static fg_code by_cookie(fg_request *request, const char *token, fg_error *err)
@@ -122,7 +110,7 @@ static fg_code by_cookie(fg_request *request, const char *token, fg_error *err)
     request->by_session = true;
     snprintf(request->session, sizeof request->session, "%s", token);
     snprintf(request->who, sizeof request->who, "web");
-    return FG_OK;
+    return ask(request, server->key_limiter, request->address, err);
 }
 
 fg_code fg_request_authorize(fg_request *request, fg_error *err)
@@ -133,9 +121,13 @@ fg_code fg_request_authorize(fg_request *request, fg_error *err)
     const char *api_key = fg_request_header(request, "x-api-key");
     if ((rc = check_host(request, err)) != FG_OK)
         return rc;
-    if (!request->route || request->route->scopes == 0)
+    if (!request->route || request->server->artifact)
         return FG_OK;
-    if (authorization && fg_bearer_parse(authorization, key, sizeof key))
+    if (request->route->scopes == 0) /* signing in asks for itself, and pages and health are cheap */
+        return FG_OK;
+    if (fg_request_is_aws(request) && fg_aws_is_signed(authorization))
+        rc = fg_request_aws_begin(request, err);
+    else if (authorization && fg_bearer_parse(authorization, key, sizeof key))
         rc = by_key(request, key, err);
     else if (!authorization && api_key)
         rc = by_key(request, api_key, err);
@@ -146,7 +138,11 @@ fg_code fg_request_authorize(fg_request *request, fg_error *err)
         rc = FG_FAIL(err, FG_ERR_UNAUTHORIZED,
                      "give a key, as Authorization: Bearer KEY or as x-api-key: KEY, or sign in");
     sodium_memzero(key, sizeof key);
-    if (rc == FG_OK && !(request->scopes & (request->route->scopes | FG_SCOPE_ADMIN)))
-        rc = FG_FAIL(err, FG_ERR_FORBIDDEN, "this key's scope does not allow that");
+    if (rc == FG_OK && !(request->scopes & (request->route->scopes | FG_SCOPE_ADMIN))) {
+        char have[FG_SCOPES_TEXT], need[FG_SCOPES_TEXT];
+        fg_scopes_text(request->scopes, have);
+        fg_scopes_text(request->route->scopes, need);
+        rc = FG_FAIL(err, FG_ERR_FORBIDDEN, "this key is for %s; what you ask needs one of: %s", have, need);
+    }
     return rc;
 }

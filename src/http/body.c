@@ -54,7 +54,8 @@ char *fg_body_safe_name(const char *name)
 static fg_part *add_part(fg_body *body, const char *key, const char *filename)
 {
     fg_error *err = &body->failure;
-    if (body->part_count == FG_BODY_PARTS || (filename && body->file_count == FG_BODY_FILES)) {
+    if (!body->parts || body->part_count == FG_BODY_PARTS ||
+        (filename && body->file_count == FG_BODY_FILES)) {
         FG_FAIL(err, FG_ERR_LIMIT, "the form has too many parts; send at most %d files at once",
                 FG_BODY_FILES);
         return NULL;
@@ -167,12 +168,14 @@ fg_code fg_body_init(fg_body *body, fg_body_kind kind, struct MHD_Connection *co
         return FG_FAIL(err, FG_ERR_UNSUPPORTED, "send the photo itself, or a form with it");
     if (kind == FG_BODY_FORM && !form)
         return FG_FAIL(err, FG_ERR_UNSUPPORTED, "send this as multipart/form-data");
+    if (kind == FG_BODY_UPLOAD && !has_type(type, "application/offset+octet-stream"))
+        return FG_FAIL(err, FG_ERR_UNSUPPORTED, "send this as application/offset+octet-stream");
     if (body->kind != FG_BODY_FORM)
         return FG_OK;
     body->parts = calloc(FG_BODY_PARTS, sizeof *body->parts);
-    body->post = MHD_create_post_processor(connection, POST_BUFFER, on_part, body);
     if (!body->parts)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    body->post = MHD_create_post_processor(connection, POST_BUFFER, on_part, body);
     if (!body->post)
         return FG_FAIL(err, FG_ERR_INPUT, "the form's Content-Type has no usable boundary");
     return FG_OK;
@@ -182,6 +185,11 @@ void fg_body_deinit(fg_body *body)
 {
     if (body->post)
         MHD_destroy_post_processor(body->post);
+    if (body->upload) {
+        uint64_t offset; /* cut off: what has come stays, unless there is a checksum to say otherwise */
+        fg_code rc = fg_upload_end(body->upload, false, &offset, NULL);
+        (void)rc;
+    }
     for (int i = 0; i < body->part_count; i++) {
         fg_part *part = &body->parts[i];
         close_part(part);
@@ -221,8 +229,8 @@ static fg_code spill(fg_body *body, fg_error *err)
 static fg_code feed_plain(fg_body *body, const char *data, size_t size, fg_error *err)
 {
     fg_code rc = FG_OK;
-    if (body->kind == FG_BODY_PHOTO && !body->path && body->memory.size + size > FG_BODY_MEMORY &&
-        (rc = spill(body, err)) != FG_OK)
+    if ((body->kind == FG_BODY_PHOTO || body->kind == FG_BODY_ANY) && !body->path &&
+        body->memory.size + size > FG_BODY_MEMORY && (rc = spill(body, err)) != FG_OK)
         return rc;
     return body->path ? fg_spool_write(body->fd, body->path, data, size, err)
                       : fg_buf_append(&body->memory, data, size, err);
@@ -240,7 +248,9 @@ bool fg_body_feed(fg_body *body, const char *data, size_t size)
     }
     if (body->failed || body->kind == FG_BODY_NONE)
         return true;
-    if (body->kind == FG_BODY_FORM) {
+    if (body->upload) {
+        body->failed = fg_upload_write(body->upload, data, size, &body->failure) != FG_OK;
+    } else if (body->kind == FG_BODY_FORM) {
         if (MHD_post_process(body->post, data, size) != MHD_YES && !body->failed) {
             FG_FAIL(&body->failure, FG_ERR_INPUT, "the form is malformed");
             body->failed = true;

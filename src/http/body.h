@@ -7,18 +7,26 @@
 
 #include "base/buf.h"
 #include "http/spool.h"
+#include "http/uploads.h"
 
 #include <microhttpd.h>
 #include <stdbool.h>
 
 enum {
-    FG_BODY_MEMORY = 1 << 20,
-    FG_BODY_FIELD = 4096, /* bytes of one text field of a form */
+    FG_BODY_MEMORY = 1 << 20, /* also of a body of any type, which goes to disk beyond it as a photo does */
+    FG_BODY_FIELD = 4096,     /* bytes of one text field of a form */
     FG_BODY_PARTS = 192,
     FG_BODY_FILES = 32,
 };
 
-typedef enum fg_body_kind { FG_BODY_NONE, FG_BODY_JSON, FG_BODY_PHOTO, FG_BODY_FORM } fg_body_kind;
+typedef enum fg_body_kind {
+    FG_BODY_NONE,
+    FG_BODY_JSON,
+    FG_BODY_PHOTO,
+    FG_BODY_FORM,
+    FG_BODY_UPLOAD,
+    FG_BODY_ANY
+} fg_body_kind;
 
 typedef struct fg_part {
     char name[32];
@@ -37,7 +45,8 @@ typedef struct fg_body {
     char *path; /* where a photo larger than FG_BODY_MEMORY is */
     int fd;
     struct MHD_PostProcessor *post;
-    fg_part *parts; /* FG_BODY_PARTS of them */
+    fg_upload_writer *upload; /* of FG_BODY_UPLOAD: where the bytes go */
+    fg_part *parts;           /* FG_BODY_PARTS of them */
     int part_count, file_count;
     bool failed; /* failure says why; the rest is read and forgotten */
     fg_error failure;

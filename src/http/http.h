@@ -3,15 +3,19 @@
 #define FG_HTTP_HTTP_H
 
 #include "access/access.h"
+#include "access/aws_request.h"
 #include "access/limiter.h"
 #include "http/body.h"
 #include "http/guard.h"
+#include "http/idempotency.h"
+#include "http/janitor.h"
 #include "http/jobs.h"
 #include "http/metrics.h"
 #include "http/pool.h"
 #include "http/server.h"
 #include "http/sessions.h"
 #include "http/spool.h"
+#include "http/uploads.h"
 
 #include <jansson.h>
 #include <microhttpd.h>
@@ -25,13 +29,15 @@ enum {
     FG_HTTP_STACK_BYTES = 512 << 10,
     FG_HTTP_DRAIN_MS = 5000, /* for requests under way, at the end */
     FG_HTTP_PARAMS = 2,
-    FG_HTTP_PARAM = 32,
+    FG_HTTP_PARAM = 64,
 };
 
 typedef struct fg_web fg_web;
 
 struct fg_server {
     fg_app *app;
+    const fg_artifact
+        *artifact; /* what answers in a container: then there is no store, and no key is asked for */
     const fg_settings *settings;
     const fg_log *log;
     struct MHD_Daemon *daemon;
@@ -42,11 +48,15 @@ struct fg_server {
     bool tls, loopback;
     fg_buf tls_cert, tls_key;
     fg_spool *spool;
+    fg_uploads *uploads;
     fg_sessions *sessions;
-    fg_limiter *limiter; /* by address */
+    fg_limiter *limiter;     /* by address, of those who try keys */
+    fg_limiter *key_limiter; /* by key, and by address of a session */
+    fg_idempotency *idempotency;
     fg_guard *guard;
     fg_pool *pool;
     fg_jobs *jobs;
+    fg_janitor *janitor;
     fg_web *web;
     fg_metrics metrics;
     atomic_ulong next_id;
@@ -58,7 +68,8 @@ typedef enum fg_method {
     FG_GET = 1, /* and HEAD */
     FG_POST = 2,
     FG_PATCH = 4,
-    FG_DELETE = 8
+    FG_DELETE = 8,
+    FG_OPTIONS = 16
 } fg_method;
 
 typedef struct fg_request fg_request;
@@ -85,8 +96,11 @@ struct fg_request {
     char address[64];
     char who[32]; /* "web", "key:<id>", "admin" */
     bool by_session;
+    bool secure; /* by TLS, here or at the proxy */
     char session[FG_TOKEN_TEXT];
-    unsigned scopes; /* that it has */
+    unsigned scopes;          /* that it has */
+    fg_aws_authorization aws; /* of a request that an AWS client has signed */
+    fg_aws_fault aws_fault;
     fg_body body;
     bool prepared, counted;
     fg_code failed; /* decided before the body was read */
@@ -95,8 +109,12 @@ struct fg_request {
     char allow[64];         /* of a 405 */
     int retry_after_s;
     double started_ms;
+    uint64_t received; /* bytes of the body */
     unsigned status;
     struct MHD_Response *response;
+    const void *reply_data; /* where the response is bytes: they live as long as it does */
+    size_t reply_size;
+    char asked[FG_IDEMPOTENCY_HASH]; /* a hash of it, where it has an Idempotency-Key; else "" */
 };
 
 /* -- routes.c -- */
@@ -104,6 +122,10 @@ struct fg_request {
 /* Where the path is known but not with this method, NULL with allow filled ("GET, POST"). */
 const fg_route *fg_route_find(const char *method, const char *path,
                               char params[FG_HTTP_PARAMS][FG_HTTP_PARAM], char *allow, size_t allow_size);
+/* Whether the address is one of the resumable uploads, whose protocol has rules of its own. */
+bool fg_route_is_upload(const char *path);
+/* Whether the path is there in a container, too: the platform's own contract and nothing else. */
+bool fg_path_in_container(const char *path);
 /* Whole and positive; FG_ERR_NOT_FOUND for anything else, since it is part of a path. */
 fg_code fg_request_id_param(const fg_request *request, int n, int64_t *id, fg_error *err) FG_MUST_CHECK;
 
@@ -118,6 +140,13 @@ void fg_request_tried(fg_request *request, bool right);
 /* The scopes of a live key, 0 for none. */
 unsigned fg_key_scopes(fg_server *server, const char *key, char id[17]);
 
+/* -- cors.c -- */
+
+fg_code fg_cors_check(const fg_settings *settings, fg_error *err) FG_MUST_CHECK; /* at the start */
+bool fg_cors_is_preflight(const fg_request *request);
+fg_code fg_cors_preflight(fg_request *request, fg_error *err) FG_MUST_CHECK;
+void fg_cors_headers(fg_request *request);
+
 /* -- reply.c -- */
 
 const char *fg_request_header(const fg_request *request, const char *name);
@@ -128,6 +157,18 @@ fg_code fg_request_query_int(const fg_request *request, const char *name, int64_
                              int64_t *value, fg_error *err) FG_MUST_CHECK;
 /* Takes the document; NULL is FG_ERR_MEMORY. */
 fg_code fg_reply_json(fg_request *request, unsigned status, json_t *document, fg_error *err) FG_MUST_CHECK;
+/* With an ETag, and as 304 where If-None-Match has it: who polls pays for what has changed alone. Takes the
+ * document. */
+fg_code fg_reply_tagged(fg_request *request, json_t *document, fg_error *err) FG_MUST_CHECK;
+/* The same for bytes that live for ever. */
+fg_code fg_reply_tagged_static(fg_request *request, const char *type, const void *data, size_t size,
+                               fg_error *err) FG_MUST_CHECK;
+/* ?limit and ?offset of a list of so many, limit where there is none in the query: those from *from on, up to
+ * *to. */
+fg_code fg_request_page(const fg_request *request, long total, long limit, long *from, long *to,
+                        fg_error *err) FG_MUST_CHECK;
+/* RFC 8288: a Link header to the same address with name=value in its query, rel="next". */
+void fg_reply_next(fg_request *request, const char *name, int64_t value);
 /* Takes data (malloc'ed). */
 fg_code fg_reply_bytes(fg_request *request, unsigned status, const char *type, void *data, size_t size,
                        fg_error *err) FG_MUST_CHECK;
@@ -143,6 +184,26 @@ fg_code fg_request_json(const fg_request *request, json_t **object, fg_error *er
  * borrowed, NULL where the object has none. FG_ERR_INPUT names the key. */
 fg_code fg_json_name(const json_t *object, const char *key, const char **text, fg_error *err) FG_MUST_CHECK;
 bool fg_is_name(const char *text);
+
+/* -- api_audit.c -- */
+
+/* RFC 4180, and nothing that a spreadsheet would take for a formula. */
+fg_code fg_csv_field(fg_buf *out, const char *text, bool last, fg_error *err) FG_MUST_CHECK;
+
+/* -- api_jobs.c -- */
+
+/* Who orders, and the request's Idempotency-Key. */
+void fg_request_order(const fg_request *request, fg_job_order *order);
+/* Takes the order (see fg_jobs_add) and answers 202 with the job, or 429. */
+fg_code fg_reply_job(fg_request *request, fg_job_order *order, fg_error *err) FG_MUST_CHECK;
+
+/* -- api_endpoint.c: requests of AWS clients -- */
+
+bool fg_request_is_aws(const fg_request *request); /* at an address that AWS clients know */
+/* What the headers say: the key and its scopes. The signature is over the body too, and checked by the
+ * handler. */
+fg_code fg_request_aws_begin(fg_request *request, fg_error *err) FG_MUST_CHECK;
+void fg_reply_aws_fault(fg_request *request, fg_code code, const fg_error *err);
 
 /* -- web.c -- */
 
@@ -176,6 +237,14 @@ fg_code fg_api_member_chip(fg_request *, fg_error *);
 fg_code fg_api_member_portrait(fg_request *, fg_error *);
 fg_code fg_api_member_enroll(fg_request *, fg_error *);
 
+fg_code fg_api_uploads_options(fg_request *, fg_error *);
+fg_code fg_api_upload_create(fg_request *, fg_error *);
+fg_code fg_api_upload_get(fg_request *, fg_error *);
+/* Before the body of an append; what fails here is the answer. */
+fg_code fg_api_upload_begin(fg_request *, fg_error *);
+fg_code fg_api_upload_append(fg_request *, fg_error *);
+fg_code fg_api_upload_remove(fg_request *, fg_error *);
+
 fg_code fg_api_jobs_list(fg_request *, fg_error *);
 fg_code fg_api_job_get(fg_request *, fg_error *);
 fg_code fg_api_job_cancel(fg_request *, fg_error *);
@@ -185,9 +254,23 @@ fg_code fg_api_job_thumb(fg_request *, fg_error *);
 fg_code fg_api_train(fg_request *, fg_error *);
 fg_code fg_api_classifiers(fg_request *, fg_error *);
 fg_code fg_api_classifier_activate(fg_request *, fg_error *);
+fg_code fg_api_look(fg_request *, fg_error *);
 fg_code fg_api_verify(fg_request *, fg_error *);
 
+fg_code fg_api_endpoint(fg_request *, fg_error *);
+fg_code fg_api_ping(fg_request *, fg_error *);
+fg_code fg_api_invocations(fg_request *, fg_error *);
+
+fg_code fg_api_dataset_npz(fg_request *, fg_error *);
+fg_code fg_api_dataset_pickle(fg_request *, fg_error *);
+
 fg_code fg_api_audit(fg_request *, fg_error *);
+fg_code fg_api_audit_csv(fg_request *, fg_error *);
+fg_code fg_api_settings(fg_request *, fg_error *);
+fg_code fg_api_settings_set(fg_request *, fg_error *);
+fg_code fg_api_reset(fg_request *, fg_error *);
+fg_code fg_api_chips_zip(fg_request *, fg_error *);
+fg_code fg_api_member_chips_zip(fg_request *, fg_error *);
 fg_code fg_api_keys_list(fg_request *, fg_error *);
 fg_code fg_api_key_create(fg_request *, fg_error *);
 fg_code fg_api_key_revoke(fg_request *, fg_error *);
@@ -196,6 +279,7 @@ fg_code fg_api_sign_in(fg_request *, fg_error *);
 fg_code fg_api_sign_out(fg_request *, fg_error *);
 fg_code fg_api_session(fg_request *, fg_error *);
 fg_code fg_api_about(fg_request *, fg_error *);
+fg_code fg_api_openapi(fg_request *, fg_error *);
 fg_code fg_api_healthz(fg_request *, fg_error *);
 fg_code fg_api_readyz(fg_request *, fg_error *);
 fg_code fg_api_metrics(fg_request *, fg_error *);

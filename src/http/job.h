@@ -32,21 +32,30 @@ typedef struct fg_job {
     fg_job_state state;
     int64_t created_ms, started_ms, finished_ms;
     atomic_bool cancel;
+    bool interrupted; /* by the end of the server: the next one does it again */
+    bool forget;      /* as soon as it ends */
+    int attempts;     /* how often it was begun */
+    int lock_fd;      /* of its folder; -1: none */
     char progress_what[32];
     long progress_done, progress_total;
-    long sampled, used, refused[FG_REASON_COUNT];
+    long sampled, found, used, refused[FG_REASON_COUNT];
     fg_job_event *events; /* ring of FG_JOB_EVENTS: event n (from 1) is at n % FG_JOB_EVENTS */
     long event_count;
     fg_job_thumb *thumbs; /* ring likewise, from 0 */
     long thumb_count;
     json_t *result;
     fg_error error;      /* where failed or cancelled */
+    json_t *document;    /* of a job that ended in an earlier server: all that is known of it */
     struct fg_job *next; /* older */
 } fg_job;
+
+extern const char *const fg_job_kind_names[];
 
 struct fg_jobs {
     fg_app *app;
     fg_metrics *metrics;
+    fg_uploads *uploads;
+    char folder[FG_MAX_PATH];
     pthread_mutex_t lock; /* of everything below and in the jobs, but order, which only the thread uses */
     pthread_cond_t changed;
     fg_job *newest;
@@ -55,6 +64,24 @@ struct fg_jobs {
     pthread_t thread;
     bool has_thread;
 };
+
+enum { FG_JOB_EVENTS_APART = 1000000 }; /* between the event numbers of two attempts */
+
+/* -- job_store.c -- */
+
+/* Makes the job's folder, locks it and moves its files there; on failure all is where it was. */
+fg_code fg_job_take_files(fg_job *job, fg_error *err) FG_MUST_CHECK;
+/* Uploads among the first count files go back to where they were: the job is not taken after all. */
+void fg_job_put_back(fg_job *job, int count);
+/* Gives the uploads' remains up, once nothing can fail any more. */
+void fg_job_files_taken(fg_job *job);
+void fg_job_drop_files(fg_job *job); /* and the folder */
+/* Writes the job down; document: of its end, NULL where it has not ended. */
+fg_code fg_job_save(const fg_job *job, const json_t *document, fg_error *err) FG_MUST_CHECK;
+/* Fills an empty job from its record. *mine is false where another server has it. */
+fg_code fg_job_load(fg_job *job, const fg_job_record *record, bool *mine, fg_error *err) FG_MUST_CHECK;
+/* Folders that belong to no job. */
+void fg_jobs_sweep(fg_jobs *jobs);
 
 /* data is taken; frees it where there is no room. Takes the lock. */
 void fg_job_tell(fg_job *job, const char *type, json_t *data);

@@ -19,6 +19,7 @@ static void on_frame(void *context, int file, const fg_frame *frame, const fg_lo
     bool used = look->reason == FG_REASON_NONE;
     pthread_mutex_lock(&job->jobs->lock);
     job->sampled++;
+    job->found += look->faces > 0;
     if (used)
         job->used++;
     else if (look->reason < FG_REASON_COUNT)
@@ -103,6 +104,48 @@ static fg_code run_enroll(fg_job *job, fg_worker *worker, json_t **result, fg_er
     return rc;
 }
 
+/* Whether an earlier attempt got through before its end could be written down: the member has every file of
+ * the order already. */
+static fg_code was_done(const fg_job *job, int64_t *member_id, fg_error *err)
+{
+    fg_store *store = fg_app_store(job->jobs->app);
+    const fg_job_order *o = &job->order;
+    fg_member member = {0};
+    fg_source *sources = NULL;
+    long count = 0;
+    int found = 0;
+    *member_id = 0;
+    fg_code rc = fg_store_member_by_name(store, o->name, &member, err);
+    if (rc == FG_OK)
+        rc = fg_store_sources(store, member.id, &sources, &count, err);
+    for (int i = 0; i < o->file_count && rc == FG_OK; i++) {
+        char hash[FG_SHA256_HEX];
+        bool known = false;
+        rc = fg_file_sha256(o->files[i].path, hash, NULL, err);
+        for (long k = 0; k < count && rc == FG_OK; k++)
+            known =
+                known || (sources[k].created_ms >= job->created_ms && strcmp(sources[k].sha256, hash) == 0);
+        found += known;
+    }
+    if (rc == FG_OK && found == o->file_count)
+        *member_id = member.id;
+    fg_sources_free(sources, count);
+    fg_member_deinit(&member);
+    return rc == FG_ERR_NOT_FOUND ? FG_OK : rc;
+}
+
+static fg_code enroll_again(fg_job *job, fg_worker *worker, json_t **result, fg_error *err)
+{
+    fg_enroll_report report = {0};
+    fg_code rc = job->attempts > 1 ? was_done(job, &report.member_id, err) : FG_OK;
+    if (rc != FG_OK)
+        return rc;
+    if (!report.member_id)
+        return run_enroll(job, worker, result, err);
+    *result = fg_enroll_report_json(&report, job->order.name);
+    return FG_OK;
+}
+
 static fg_code run_train(fg_job *job, fg_worker *worker, json_t **result, fg_error *err)
 {
     fg_train_result trained = {0};
@@ -121,7 +164,7 @@ fg_code fg_job_run(fg_job *job, json_t **result, fg_error *err)
     /* For this job alone, so that an idle server does not hold the memory of one more network. */
     fg_code rc = fg_worker_new(&worker, job->jobs->app, err);
     if (rc == FG_OK)
-        rc = job->order.kind == FG_JOB_ENROLL ? run_enroll(job, worker, result, err)
+        rc = job->order.kind == FG_JOB_ENROLL ? enroll_again(job, worker, result, err)
                                               : run_train(job, worker, result, err);
     fg_worker_free(worker);
     return rc;

@@ -7,17 +7,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 static const char *const state_names[] = {"queued", "running", "done", "failed", "cancelled"};
-static const char *const kind_names[] = {"enroll", "train"};
+const char *const fg_job_kind_names[] = {"enroll", "train"};
+enum { THUMBS_TOLD = 12 };
 
 void fg_job_order_deinit(fg_job_order *order)
 {
     for (int i = 0; i < order->file_count; i++) {
-        if (order->files[i].path)
+        if (order->files[i].path && !*order->files[i].upload)
             unlink(order->files[i].path);
         free(order->files[i].path);
         free(order->files[i].name);
@@ -39,6 +41,19 @@ static void drop_thumbs(fg_job *job)
     job->thumbs = NULL;
 }
 
+static bool has_ended(const fg_job *job)
+{
+    return job->state >= FG_JOB_DONE;
+}
+
+static void forget_files(fg_job_order *order)
+{
+    for (int i = 0; i < order->file_count; i++) {
+        free(order->files[i].path);
+        order->files[i].path = NULL;
+    }
+}
+
 static void free_job(fg_job *job)
 {
     for (int i = 0; job->events && i < FG_JOB_EVENTS; i++)
@@ -46,13 +61,15 @@ static void free_job(fg_job *job)
     free(job->events);
     drop_thumbs(job);
     json_decref(job->result);
+    json_decref(job->document);
+    if (has_ended(job))
+        fg_job_drop_files(job);
+    else
+        forget_files(&job->order); /* they stay on the disk, for the next server */
+    if (job->lock_fd >= 0)
+        close(job->lock_fd);
     fg_job_order_deinit(&job->order);
     free(job);
-}
-
-static bool has_ended(const fg_job *job)
-{
-    return job->state >= FG_JOB_DONE;
 }
 
 static fg_job *find(fg_jobs *jobs, const char *id)
@@ -72,9 +89,24 @@ static json_t *time_text(int64_t ms)
     return json_string(text);
 }
 
+/* Addresses of the newest few thumbnails, oldest first. */
+static json_t *thumbs_json(const fg_job *job)
+{
+    json_t *list = json_array();
+    long from = job->thumb_count > THUMBS_TOLD ? job->thumb_count - THUMBS_TOLD : 0;
+    for (long n = from; job->thumbs && n < job->thumb_count; n++) {
+        char url[96];
+        snprintf(url, sizeof url, "/api/v1/jobs/%s/thumbs/%ld", job->id, n);
+        json_array_append_new(list, json_string(url));
+    }
+    return list;
+}
+
 /* Under the lock. */
 static json_t *job_json(const fg_job *job)
 {
+    if (job->document)
+        return json_incref(job->document);
     json_t *refused = json_object();
     for (int i = 1; i < FG_REASON_COUNT; i++)
         if (job->refused[i])
@@ -83,14 +115,17 @@ static json_t *job_json(const fg_job *job)
         job->state == FG_JOB_FAILED || job->state == FG_JOB_CANCELLED
             ? json_pack("{s:s, s:s}", "code", fg_code_name(job->error.code), "detail", job->error.msg)
             : json_null();
-    return json_pack(
-        "{s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:{s:s, s:I, s:I}, s:I, s:I, s:o, s:I, s:o, s:O?}", "id",
-        job->id, "kind", kind_names[job->order.kind], "state", state_names[job->state], "subject",
-        job->order.name ? json_string(job->order.name) : json_null(), "created", time_text(job->created_ms),
-        "started", time_text(job->started_ms), "finished", time_text(job->finished_ms), "progress", "what",
-        job->progress_what, "done", (json_int_t)job->progress_done, "total", (json_int_t)job->progress_total,
-        "frames_sampled", (json_int_t)job->sampled, "faces_used", (json_int_t)job->used, "refused", refused,
-        "last_event", (json_int_t)job->event_count, "problem", problem, "result", job->result);
+    return json_pack("{s:s, s:s, s:s, s:o, s:i, s:o, s:o, s:o, s:{s:s, s:I, s:I}, s:I, s:I, s:I, s:o, s:o, "
+                     "s:I, s:o, s:O?}",
+                     "id", job->id, "kind", fg_job_kind_names[job->order.kind], "state",
+                     state_names[job->state], "subject",
+                     job->order.name ? json_string(job->order.name) : json_null(), "attempts", job->attempts,
+                     "created", time_text(job->created_ms), "started", time_text(job->started_ms), "finished",
+                     time_text(job->finished_ms), "progress", "what", job->progress_what, "done",
+                     (json_int_t)job->progress_done, "total", (json_int_t)job->progress_total,
+                     "frames_sampled", (json_int_t)job->sampled, "faces_found", (json_int_t)job->found,
+                     "faces_used", (json_int_t)job->used, "refused", refused, "thumbs", thumbs_json(job),
+                     "last_event", (json_int_t)job->event_count, "problem", problem, "result", job->result);
 }
 
 /* Under the lock. */
@@ -136,7 +171,22 @@ static void end_job(fg_job *job, fg_code rc, const fg_error *err, json_t *result
                      : rc == FG_ERR_CANCELLED ? &m->jobs_cancelled
                                               : &m->jobs_failed,
                      1);
-    tell(job, "end", job_json(job));
+    job->event_count++; /* so that the document knows its own number */
+    json_t *document = job_json(job);
+    job->event_count--;
+    fg_error why = {0};
+    if (fg_job_save(job, document, &why) != FG_OK)
+        fg_log_write(fg_app_log(job->jobs->app), FG_LOG_WARN,
+                     "job %s has ended, but that cannot be written down: %s", job->id, why.msg);
+    tell(job, "end", document);
+}
+
+/* Under the lock: back to where it was, for the next server. */
+static void interrupt(fg_job *job)
+{
+    job->state = FG_JOB_QUEUED;
+    fg_log_write(fg_app_log(job->jobs->app), FG_LOG_INFO,
+                 "job %s was interrupted; the next start does it again", job->id);
 }
 
 /* The oldest waiting job, under the lock. */
@@ -149,14 +199,31 @@ static fg_job *next_waiting(fg_jobs *jobs)
     return oldest;
 }
 
-static void forget_files(fg_job_order *order)
+static void remove_forgotten(fg_jobs *jobs);
+
+/* Under the lock, which is given up while the work is done. */
+static void run_job(fg_jobs *jobs, fg_job *job)
 {
-    for (int i = 0; i < order->file_count; i++)
-        if (order->files[i].path) {
-            unlink(order->files[i].path);
-            free(order->files[i].path);
-            order->files[i].path = NULL;
-        }
+    fg_error err = {0};
+    json_t *result = NULL;
+    job->state = FG_JOB_RUNNING;
+    job->started_ms = fg_clock_unix_ms();
+    job->attempts++;
+    tell(job, "start", json_pack("{s:s, s:i}", "state", "running", "attempt", job->attempts));
+    pthread_mutex_unlock(&jobs->lock);
+    fg_code rc = fg_job_save(job, NULL, &err);
+    if (rc == FG_OK)
+        rc = atomic_load(&job->cancel) ? FG_FAIL(&err, FG_ERR_CANCELLED, "cancelled before it began")
+                                       : fg_job_run(job, &result, &err);
+    pthread_mutex_lock(&jobs->lock);
+    if (rc == FG_ERR_CANCELLED && job->interrupted && !job->forget) {
+        json_decref(result);
+        interrupt(job);
+        return;
+    }
+    fg_job_drop_files(job);
+    end_job(job, rc, &err, result);
+    remove_forgotten(jobs);
 }
 
 static void *serve(void *context)
@@ -171,22 +238,67 @@ static void *serve(void *context)
             pthread_cond_wait(&jobs->changed, &jobs->lock);
             continue;
         }
-        job->state = FG_JOB_RUNNING;
-        job->started_ms = fg_clock_unix_ms();
-        tell(job, "start", json_pack("{s:s}", "state", "running"));
-        pthread_mutex_unlock(&jobs->lock);
-        fg_error err = {0};
-        json_t *result = NULL;
-        fg_code rc = fg_job_run(job, &result, &err);
-        forget_files(&job->order);
-        pthread_mutex_lock(&jobs->lock);
-        end_job(job, rc, &err, result);
+        run_job(jobs, job);
     }
     pthread_mutex_unlock(&jobs->lock);
     return NULL;
 }
 
-fg_code fg_jobs_open(fg_jobs **jobs, fg_app *app, fg_metrics *metrics, fg_error *err)
+static fg_job *new_job(fg_jobs *jobs)
+{
+    fg_job *job = calloc(1, sizeof *job);
+    if (!job)
+        return NULL;
+    job->jobs = jobs;
+    job->lock_fd = -1;
+    job->events = calloc(FG_JOB_EVENTS, sizeof *job->events);
+    job->thumbs = calloc(FG_JOB_THUMBS, sizeof *job->thumbs);
+    if (job->events && job->thumbs)
+        return job;
+    free_job(job);
+    return NULL;
+}
+
+static void add_job(fg_jobs *jobs, fg_job *job)
+{
+    job->next = jobs->newest;
+    jobs->newest = job;
+    jobs->count++;
+}
+
+/* What earlier servers have done, and what they left undone. A record that cannot be read is reported and
+ * left out: it must not keep the server from starting. */
+static fg_code load_jobs(fg_jobs *jobs, fg_error *err)
+{
+    fg_job_record *records = NULL;
+    long count = 0;
+    fg_code rc = fg_store_jobs(fg_app_store(jobs->app), &records, &count, err);
+    for (long i = 0; i < count && rc == FG_OK; i++) {
+        bool mine = false;
+        fg_error why = {0};
+        fg_job *job = new_job(jobs);
+        if (!job) {
+            rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+            break;
+        }
+        if (fg_job_load(job, &records[i], &mine, &why) != FG_OK) {
+            fg_log_write(fg_app_log(jobs->app), FG_LOG_WARN, "job %s is given up: %s", records[i].id,
+                         why.msg);
+            rc = fg_store_job_remove(fg_app_store(jobs->app), records[i].id, err);
+        }
+        if (!mine) {
+            free_job(job);
+            continue;
+        }
+        if (job->document)
+            tell(job, "end", json_incref(job->document));
+        add_job(jobs, job);
+    }
+    fg_job_records_free(records, count);
+    return rc;
+}
+
+fg_code fg_jobs_open(fg_jobs **jobs, fg_app *app, fg_metrics *metrics, fg_uploads *uploads, fg_error *err)
 {
     *jobs = NULL;
     fg_jobs *j = calloc(1, sizeof *j);
@@ -194,16 +306,27 @@ fg_code fg_jobs_open(fg_jobs **jobs, fg_app *app, fg_metrics *metrics, fg_error 
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     j->app = app;
     j->metrics = metrics;
+    j->uploads = uploads;
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&j->lock, NULL);
     pthread_cond_init(&j->changed, &attr);
     pthread_condattr_destroy(&attr);
-    j->has_thread = pthread_create(&j->thread, NULL, serve, j) == 0;
-    if (!j->has_thread) {
+    fg_code rc = fg_path_join(j->folder, sizeof j->folder, fg_app_settings(app)->data, "jobs", err);
+    if (rc == FG_OK)
+        rc = fg_dir_create(j->folder, err);
+    if (rc == FG_OK)
+        rc = load_jobs(j, err);
+    if (rc == FG_OK) {
+        fg_jobs_sweep(j);
+        j->has_thread = pthread_create(&j->thread, NULL, serve, j) == 0;
+        if (!j->has_thread)
+            rc = FG_FAIL(err, FG_ERR_MEMORY, "cannot start the thread of the jobs");
+    }
+    if (rc != FG_OK) {
         fg_jobs_close(j);
-        return FG_FAIL(err, FG_ERR_MEMORY, "cannot start the thread of the jobs");
+        return rc;
     }
     *jobs = j;
     return FG_OK;
@@ -214,7 +337,7 @@ void fg_jobs_stop(fg_jobs *jobs)
     pthread_mutex_lock(&jobs->lock);
     jobs->stopping = true;
     for (fg_job *j = jobs->newest; j; j = j->next)
-        atomic_store(&j->cancel, true);
+        j->interrupted = !atomic_exchange(&j->cancel, true) || j->interrupted;
     pthread_cond_broadcast(&jobs->changed);
     pthread_mutex_unlock(&jobs->lock);
 }
@@ -235,6 +358,14 @@ void fg_jobs_close(fg_jobs *jobs)
     free(jobs);
 }
 
+/* Also from the store; that it stays there after a failure does no harm. */
+static void erase_job(fg_job *job)
+{
+    fg_code rc = fg_store_job_remove(fg_app_store(job->jobs->app), job->id, NULL);
+    (void)rc;
+    free_job(job);
+}
+
 /* Under the lock: the table stays bounded, and of the jobs that have ended only the newest few keep their
  * thumbnails. */
 static void make_room(fg_jobs *jobs)
@@ -252,7 +383,7 @@ static void make_room(fg_jobs *jobs)
         fg_job *job = *oldest;
         *oldest = job->next;
         jobs->count--;
-        free_job(job);
+        erase_job(job);
     }
 }
 
@@ -269,12 +400,16 @@ fg_code fg_jobs_add(fg_jobs *jobs, fg_job_order *order, char id[FG_JOB_ID], fg_e
 {
     fg_code rc = FG_OK;
     int waiting = 0;
-    fg_job *job = calloc(1, sizeof *job);
+    fg_job *job = new_job(jobs);
     *id = 0;
     pthread_mutex_lock(&jobs->lock);
     fg_job *same = same_order(jobs, order);
     for (fg_job *j = jobs->newest; j; j = j->next)
         waiting += j->state == FG_JOB_QUEUED;
+    if (same && strcmp(same->order.asked, order->asked) != 0) {
+        rc = FG_FAIL(err, FG_ERR_INPUT, "Idempotency-Key: it was used for another request; make a new one");
+        goto done;
+    }
     if (same) {
         memcpy(id, same->id, FG_JOB_ID);
         goto done;
@@ -283,38 +418,39 @@ fg_code fg_jobs_add(fg_jobs *jobs, fg_job_order *order, char id[FG_JOB_ID], fg_e
         rc = FG_FAIL(err, FG_ERR_BUSY, "too much work is waiting; try again in a while");
         goto done;
     }
-    if (job) {
-        job->events = calloc(FG_JOB_EVENTS, sizeof *job->events);
-        job->thumbs = calloc(FG_JOB_THUMBS, sizeof *job->thumbs);
-    }
-    if (!job || !job->events || !job->thumbs) {
+    if (!job) {
         rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
         goto done;
     }
-    make_room(jobs);
     snprintf(job->id, sizeof job->id, "%08x%08x", randombytes_random(), randombytes_random());
-    job->jobs = jobs;
     job->created_ms = fg_clock_unix_ms();
     job->order = *order;
     *order = (fg_job_order){0};
-    job->next = jobs->newest;
-    jobs->newest = job;
-    jobs->count++;
+    if ((rc = fg_job_take_files(job, err)) != FG_OK)
+        goto done;
+    if ((rc = fg_job_save(job, NULL, err)) != FG_OK) {
+        fg_job_put_back(job, job->order.file_count);
+        goto done;
+    }
+    fg_job_files_taken(job);
+    make_room(jobs);
+    add_job(jobs, job);
     memcpy(id, job->id, FG_JOB_ID);
     job = NULL;
     pthread_cond_broadcast(&jobs->changed);
 done:
     pthread_mutex_unlock(&jobs->lock);
     fg_job_order_deinit(order);
-    if (job)
+    if (job) {
+        job->state = FG_JOB_FAILED; /* its files are not for the next server */
         free_job(job);
+    }
     return rc;
 }
 
 static fg_code no_such_job(fg_error *err)
 {
-    return FG_FAIL(err, FG_ERR_NOT_FOUND,
-                   "there is no such job; jobs are forgotten when the server restarts");
+    return FG_FAIL(err, FG_ERR_NOT_FOUND, "there is no such job; only the newest are remembered");
 }
 
 fg_code fg_jobs_cancel(fg_jobs *jobs, const char *id, fg_error *err)
@@ -328,7 +464,7 @@ fg_code fg_jobs_cancel(fg_jobs *jobs, const char *id, fg_error *err)
         fg_error why = {0};
         atomic_store(&job->cancel, true);
         fg_fail(&why, FG_ERR_CANCELLED, __func__, "cancelled before it began");
-        forget_files(&job->order);
+        fg_job_drop_files(job);
         end_job(job, FG_ERR_CANCELLED, &why, NULL);
     } else {
         atomic_store(&job->cancel, true); /* of one that has ended: nothing to do */
@@ -359,6 +495,49 @@ json_t *fg_jobs_list_json(fg_jobs *jobs)
         json_array_append_new(list, job_json(j));
     pthread_mutex_unlock(&jobs->lock);
     return list;
+}
+
+/* Whether a member is the subject of the job, or is named in its result. */
+static bool mentions(const fg_job *job, const char *member)
+{
+    const json_t *said = job->document ? job->document : job->result;
+    char *result = said ? json_dumps(said, JSON_COMPACT) : NULL;
+    json_t *name = json_string(member);
+    char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL;
+    bool found = (job->order.name && strcasecmp(job->order.name, member) == 0) ||
+                 (result && quoted && strstr(result, quoted));
+    free(result);
+    free(quoted);
+    json_decref(name);
+    return found;
+}
+
+/* Under the lock. */
+static void remove_forgotten(fg_jobs *jobs)
+{
+    for (fg_job **at = &jobs->newest; *at;) {
+        fg_job *job = *at;
+        if (!job->forget || !has_ended(job)) {
+            at = &job->next;
+            continue;
+        }
+        *at = job->next;
+        jobs->count--;
+        erase_job(job);
+    }
+    pthread_cond_broadcast(&jobs->changed);
+}
+
+void fg_jobs_forget(fg_jobs *jobs, const char *member)
+{
+    pthread_mutex_lock(&jobs->lock);
+    for (fg_job *j = jobs->newest; j; j = j->next)
+        if (!member || mentions(j, member)) {
+            j->forget = true;
+            atomic_store(&j->cancel, true);
+        }
+    remove_forgotten(jobs);
+    pthread_mutex_unlock(&jobs->lock);
 }
 
 int fg_jobs_length(fg_jobs *jobs)
@@ -420,7 +599,10 @@ fg_code fg_jobs_events(fg_jobs *jobs, const char *id, long *last, int wait_ms, f
         *last = job->event_count - FG_JOB_EVENTS + 1;
     while (rc == FG_OK && *last < job->event_count && out->size < out->max_size / 2) {
         const fg_job_event *event = &job->events[(*last + 1) % FG_JOB_EVENTS];
-        rc = fg_buf_printf(out, err, "id: %ld\nevent: %s\ndata: %s\n\n", *last + 1, event->type, event->data);
+        /* Those of an earlier attempt, in an earlier server, are gone. */
+        if (event->data)
+            rc = fg_buf_printf(out, err, "id: %ld\nevent: %s\ndata: %s\n\n", *last + 1, event->type,
+                               event->data);
         ++*last;
     }
     *ended = jobs->stopping || (has_ended(job) && *last >= job->event_count);

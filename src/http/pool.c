@@ -154,6 +154,8 @@ fg_code fg_pool_run(fg_pool *pool, void (*work)(fg_worker *, void *), void *cont
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += FG_POOL_WAIT_MS / 1000;
     *pool->last = &t;
+    /* t leaves the queue before this function returns. */
+    /* cppcheck-suppress autoVariables */
     pool->last = &t.next;
     pool->length++;
     pthread_cond_signal(&pool->wake);

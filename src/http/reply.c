@@ -1,7 +1,9 @@
 /* What a request asks with, and what it is answered with. */
 #include "http/http.h"
 
+#include <ctype.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -62,6 +64,8 @@ fg_code fg_reply_bytes(fg_request *request, unsigned status, const char *type, v
     struct MHD_Response *response = MHD_create_response_from_buffer(size, data, MHD_RESPMEM_MUST_FREE);
     if (!response)
         free(data);
+    request->reply_data = response ? data : NULL;
+    request->reply_size = response ? size : 0;
     return take_response(request, status, type, response, err);
 }
 
@@ -71,6 +75,8 @@ fg_code fg_reply_static(fg_request *request, unsigned status, const char *type, 
     /* The library takes a pointer to non-const but only reads what is PERSISTENT. */
     void *bytes;
     memcpy(&bytes, &data, sizeof bytes);
+    request->reply_data = data;
+    request->reply_size = size;
     return take_response(request, status, type,
                          MHD_create_response_from_buffer(size, bytes, MHD_RESPMEM_PERSISTENT), err);
 }
@@ -95,6 +101,127 @@ fg_code fg_reply_json(fg_request *request, unsigned status, json_t *document, fg
     return reply_document(request, status, "application/json", document, err);
 }
 
+/* A list of entity tags (RFC 9110), compared weakly. */
+static bool knows_tag(const char *header, const char *quoted)
+{
+    while (header && *header) {
+        header += strspn(header, " \t,");
+        if (*header == '*')
+            return true;
+        if (strncmp(header, "W/", 2) == 0)
+            header += 2;
+        if (strncmp(header, quoted, strlen(quoted)) == 0)
+            return true;
+        header += strcspn(header, ",");
+    }
+    return false;
+}
+
+/* True where the client has these bytes already. */
+static bool tag_bytes(const fg_request *request, const void *data, size_t size, char quoted[40])
+{
+    char tag[FG_SHA256_HEX];
+    fg_sha256_hex(data, size, tag);
+    snprintf(quoted, 40, "\"%.32s\"", tag);
+    return knows_tag(fg_request_header(request, "If-None-Match"), quoted);
+}
+
+static void add_tag(fg_request *request, const char *quoted)
+{
+    fg_reply_header(request, "ETag", quoted);
+    fg_reply_header(request, "Cache-Control", "no-cache");
+}
+
+fg_code fg_reply_tagged_static(fg_request *request, const char *type, const void *data, size_t size,
+                               fg_error *err)
+{
+    char quoted[40];
+    fg_code rc = tag_bytes(request, data, size, quoted)
+                     ? fg_reply_empty(request, 304, err)
+                     : fg_reply_static(request, 200, type, data, size, err);
+    if (rc == FG_OK)
+        add_tag(request, quoted);
+    return rc;
+}
+
+fg_code fg_reply_tagged(fg_request *request, json_t *document, fg_error *err)
+{
+    char quoted[40];
+    char *text = document ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    fg_code rc;
+    json_decref(document);
+    if (!text)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    if (tag_bytes(request, text, strlen(text), quoted)) {
+        free(text);
+        rc = fg_reply_empty(request, 304, err);
+    } else {
+        rc = fg_reply_bytes(request, 200, "application/json", text, strlen(text), err);
+    }
+    if (rc == FG_OK)
+        add_tag(request, quoted);
+    return rc;
+}
+
+fg_code fg_request_page(const fg_request *request, long total, long limit, long *from, long *to,
+                        fg_error *err)
+{
+    int64_t most = limit, offset = 0;
+    *from = *to = 0;
+    fg_code rc = fg_request_query_int(request, "limit", 1, FG_MAX_MEMBERS, &most, err);
+    if (rc == FG_OK)
+        rc = fg_request_query_int(request, "offset", 0, INT32_MAX, &offset, err);
+    if (rc != FG_OK)
+        return rc;
+    *from = offset < total ? (long)offset : total;
+    *to = total - *from > most ? *from + (long)most : total;
+    return FG_OK;
+}
+
+typedef struct next_link {
+    fg_buf text;
+    const char *name;
+    fg_code rc;
+} next_link;
+
+static void add_encoded(next_link *link, const char *text)
+{
+    for (; *text && link->rc == FG_OK; text++) {
+        const unsigned char c = (unsigned char)*text;
+        link->rc = isalnum(c) || strchr("-._~", c) ? fg_buf_append(&link->text, text, 1, NULL)
+                                                   : fg_buf_printf(&link->text, NULL, "%%%02X", c);
+    }
+}
+
+static enum MHD_Result add_argument(void *context, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+    next_link *link = context;
+    (void)kind;
+    if (strcmp(name, link->name) == 0)
+        return MHD_YES;
+    add_encoded(link, name);
+    if (link->rc == FG_OK)
+        link->rc = fg_buf_append(&link->text, "=", 1, NULL);
+    add_encoded(link, value ? value : "");
+    if (link->rc == FG_OK)
+        link->rc = fg_buf_append(&link->text, "&", 1, NULL);
+    return MHD_YES;
+}
+
+void fg_reply_next(fg_request *request, const char *name, int64_t value)
+{
+    next_link link = {.name = name};
+    fg_buf_init(&link.text, 8192);
+    link.rc = fg_buf_printf(&link.text, NULL, "<%s?", request->url);
+    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, add_argument, &link);
+    if (link.rc == FG_OK)
+        link.rc = fg_buf_printf(&link.text, NULL, "%s=%lld>; rel=\"next\"", name, (long long)value);
+    if (link.rc == FG_OK)
+        fg_reply_header(request, "Link", (const char *)link.text.data);
+    fg_buf_deinit(&link.text);
+}
+
 void fg_reply_header(fg_request *request, const char *name, const char *value)
 {
     if (request->response)
@@ -111,9 +238,10 @@ void fg_reply_problem(fg_request *request, fg_code code, unsigned status, const 
     /* What went wrong inside is for the log: it may name paths of this machine. */
     if (status == 500)
         detail = "something went wrong in the server; its log says what";
-    json_t *problem = json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "type", "about:blank", "title",
-                                MHD_get_reason_phrase_for(status), "status", (int)status, "detail", detail,
-                                "code", fg_code_name(code), "request_id", request->id);
+    json_t *problem =
+        json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "type", "about:blank", "title",
+                  status == 460 ? "Checksum Mismatch" : MHD_get_reason_phrase_for(status), "status",
+                  (int)status, "detail", detail, "code", fg_code_name(code), "request_id", request->id);
     if (reply_document(request, status, type, problem, NULL) != FG_OK &&
         fg_reply_static(request, 503, type, fallback, sizeof fallback - 1, NULL) != FG_OK)
         return;
@@ -121,7 +249,7 @@ void fg_reply_problem(fg_request *request, fg_code code, unsigned status, const 
         fg_reply_header(request, "WWW-Authenticate", "Bearer realm=\"facegate\"");
     if (status == 405)
         fg_reply_header(request, "Allow", request->allow);
-    if (status == 429 || status == 503) {
+    if (status == 423 || status == 429 || status == 503) {
         char seconds[16];
         snprintf(seconds, sizeof seconds, "%d", request->retry_after_s ? request->retry_after_s : 1);
         fg_reply_header(request, "Retry-After", seconds);

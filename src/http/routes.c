@@ -22,7 +22,14 @@ static const fg_route routes[] = {
     {FG_POST,   "/api/v1/members/{}/sources",      ANY_TEAM,        FG_BODY_FORM,  0,     fg_api_member_enroll},
     {FG_GET,    "/api/v1/members/{}/chips",        ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_member_chips},
     {FG_GET,    "/api/v1/members/{}/chips/{}",     ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_member_chip},
+    {FG_GET,    "/api/v1/members/{}/chips.zip",    ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_member_chips_zip},
+    {FG_GET,    "/api/v1/chips.zip",               ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_chips_zip},
     {FG_GET,    "/api/v1/members/{}/portrait",     ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_member_portrait},
+    {FG_OPTIONS, "/api/v1/uploads",                0,               FG_BODY_NONE,  SMALL, fg_api_uploads_options},
+    {FG_POST,   "/api/v1/uploads",                 ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_upload_create},
+    {FG_GET,    "/api/v1/uploads/{}",              ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_upload_get},
+    {FG_PATCH,  "/api/v1/uploads/{}",              ANY_TEAM,        FG_BODY_UPLOAD, 0,    fg_api_upload_append},
+    {FG_DELETE, "/api/v1/uploads/{}",              ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_upload_remove},
     {FG_GET,    "/api/v1/jobs",                    ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_jobs_list},
     {FG_GET,    "/api/v1/jobs/{}",                 ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_job_get},
     {FG_DELETE, "/api/v1/jobs/{}",                 ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_job_cancel},
@@ -32,14 +39,25 @@ static const fg_route routes[] = {
     {FG_GET,    "/api/v1/classifiers",             ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_classifiers},
     {FG_POST,   "/api/v1/classifiers/{}/activate", FG_SCOPE_ADMIN,  FG_BODY_NONE,  SMALL, fg_api_classifier_activate},
     {FG_POST,   "/api/v1/verify",                  FG_SCOPE_VERIFY, FG_BODY_PHOTO, FG_MAX_PHOTO_BYTES, fg_api_verify},
+    {FG_POST,   "/api/v1/look",                    FG_SCOPE_VERIFY | ANY_TEAM, FG_BODY_PHOTO, FG_MAX_PHOTO_BYTES, fg_api_look},
+    {FG_GET,    "/api/v1/dataset.npz",             ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_dataset_npz},
+    {FG_GET,    "/api/v1/dataset.pickle",          ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_dataset_pickle},
     {FG_GET,    "/api/v1/audit",                   ANY_AUDIT,       FG_BODY_NONE,  SMALL, fg_api_audit},
+    {FG_GET,    "/api/v1/audit.csv",               ANY_AUDIT,       FG_BODY_NONE,  SMALL, fg_api_audit_csv},
     {FG_GET,    "/api/v1/keys",                    FG_SCOPE_ADMIN,  FG_BODY_NONE,  SMALL, fg_api_keys_list},
     {FG_POST,   "/api/v1/keys",                    FG_SCOPE_ADMIN,  FG_BODY_JSON,  SMALL, fg_api_key_create},
     {FG_DELETE, "/api/v1/keys/{}",                 FG_SCOPE_ADMIN,  FG_BODY_NONE,  SMALL, fg_api_key_revoke},
+    {FG_GET,    "/api/v1/settings",                ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_settings},
+    {FG_PATCH,  "/api/v1/settings",                FG_SCOPE_ADMIN,  FG_BODY_JSON,  SMALL, fg_api_settings_set},
+    {FG_POST,   "/api/v1/reset",                   FG_SCOPE_ADMIN,  FG_BODY_JSON,  4096,  fg_api_reset},
     {FG_GET,    "/api/v1/session",                 ANY_KEY,         FG_BODY_NONE,  SMALL, fg_api_session},
     {FG_GET,    "/api/v1/about",                   ANY_KEY,         FG_BODY_NONE,  SMALL, fg_api_about},
+    {FG_GET,    "/api/v1/openapi.json",            0,               FG_BODY_NONE,  SMALL, fg_api_openapi},
     {FG_POST,   "/signin",                         0,               FG_BODY_JSON,  4096,  fg_api_sign_in},
     {FG_POST,   "/signout",                        0,               FG_BODY_NONE,  SMALL, fg_api_sign_out},
+    {FG_GET,    "/ping",                           0,               FG_BODY_NONE,  SMALL, fg_api_ping},
+    {FG_POST,   "/invocations",                    FG_SCOPE_VERIFY, FG_BODY_ANY,   FG_MAX_INVOCATION_BYTES, fg_api_invocations},
+    {FG_POST,   "/endpoints/{}/invocations",       FG_SCOPE_VERIFY, FG_BODY_ANY,   FG_MAX_ENDPOINT_BYTES, fg_api_endpoint},
     {FG_GET,    "/healthz",                        0,               FG_BODY_NONE,  SMALL, fg_api_healthz},
     {FG_GET,    "/readyz",                         0,               FG_BODY_NONE,  SMALL, fg_api_readyz},
     {FG_GET,    "/metrics",                        ANY_AUDIT,       FG_BODY_NONE,  SMALL, fg_api_metrics},
@@ -49,8 +67,8 @@ static const fg_route routes[] = {
 static const struct {
     const char *name;
     fg_method method;
-} methods[] = {
-    {"GET", FG_GET}, {"HEAD", FG_GET}, {"POST", FG_POST}, {"PATCH", FG_PATCH}, {"DELETE", FG_DELETE}};
+} methods[] = {{"GET", FG_GET},     {"HEAD", FG_GET},      {"POST", FG_POST},
+               {"PATCH", FG_PATCH}, {"DELETE", FG_DELETE}, {"OPTIONS", FG_OPTIONS}};
 
 static bool is_param_char(char c)
 {
@@ -101,6 +119,18 @@ const fg_route *fg_route_find(const char *method, const char *path,
             snprintf(allow + n, allow_size - n, "%s%s", n ? ", " : "", methods[i].name);
         }
     return NULL;
+}
+
+bool fg_route_is_upload(const char *path)
+{
+    static const char prefix[] = "/api/v1/uploads";
+    return strncmp(path, prefix, sizeof prefix - 1) == 0 &&
+           (path[sizeof prefix - 1] == 0 || path[sizeof prefix - 1] == '/');
+}
+
+bool fg_path_in_container(const char *path)
+{
+    return strcmp(path, "/ping") == 0 || strcmp(path, "/invocations") == 0 || strcmp(path, "/healthz") == 0;
 }
 
 fg_code fg_request_id_param(const fg_request *request, int n, int64_t *id, fg_error *err)

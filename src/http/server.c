@@ -16,12 +16,17 @@
 enum { MAX_PEM_BYTES = 1 << 20 };
 
 /* A door asks a few times a second and a load test a thousand times; a guesser is stopped by the lock-out. */
-static const fg_limiter_options limits = {.per_second = 2000,
-                                          .burst = 4000,
-                                          .lock_after = 10,
-                                          .lock_ms = 1000,
-                                          .lock_max_ms = 15 * 60000,
-                                          .names = 4096};
+static fg_code make_limiters(fg_server *s, fg_error *err)
+{
+    const fg_limiter_options limits = {.per_second = s->settings->rate_limit,
+                                       .burst = 2.0 * s->settings->rate_limit,
+                                       .lock_after = 10,
+                                       .lock_ms = 1000,
+                                       .lock_max_ms = 15 * 60000,
+                                       .names = 4096};
+    fg_code rc = fg_limiter_new(&s->limiter, &limits, err);
+    return rc == FG_OK ? fg_limiter_new(&s->key_limiter, &limits, err) : rc;
+}
 
 static void on_library_log(void *context, const char *fmt, va_list args)
     __attribute__((format(printf, 2, 0)));
@@ -78,7 +83,7 @@ static fg_code open_socket(fg_server *s, fg_error *err)
     snprintf(s->url, sizeof s->url, "%s://%s%s%s:%d", s->tls ? "https" : "http", v6 ? "[" : "",
              any ? "localhost" : address.host, v6 ? "]" : "", port);
     snprintf(s->cookie, sizeof s->cookie, "%sfacegate_%d", s->tls ? "__Host-" : "", port);
-    if (!s->loopback && !s->tls)
+    if (!s->loopback && !s->tls && !s->artifact)
         fg_log_write(
             s->log, FG_LOG_WARN,
             "listening on %s without TLS: keys and faces cross the network in the clear; give --tls-cert "
@@ -97,7 +102,7 @@ static fg_code make_admin_key(fg_server *s, char admin_key[FG_KEY_TEXT], fg_erro
     int64_t now_ms = fg_clock_unix_ms();
     fg_code rc = fg_store_keys(store, &keys, &count, err);
     for (long i = 0; i < count && rc == FG_OK; i++)
-        found = found || (strcmp(keys[i].scope, "admin") == 0 && !keys[i].revoked_ms &&
+        found = found || (strstr(keys[i].scope, "admin") && !keys[i].revoked_ms &&
                           (!keys[i].expires_ms || keys[i].expires_ms > now_ms));
     fg_keys_free(keys, count);
     if (rc == FG_OK && !found)
@@ -134,7 +139,30 @@ static fg_code start_daemon(fg_server *s, fg_error *err)
                : FG_FAIL(err, FG_ERR_IO, "%s: cannot start to serve", s->url);
 }
 
-fg_code fg_server_open(fg_server **server, fg_app *app, char admin_key[FG_KEY_TEXT], fg_error *err)
+static void sweep_uploads(void *uploads)
+{
+    fg_uploads_sweep(uploads);
+}
+
+/* What only a server with a team of its own has. */
+static fg_code open_team(fg_server *s, char admin_key[FG_KEY_TEXT], fg_error *err)
+{
+    char uploads[FG_MAX_PATH];
+    fg_code rc;
+    if ((rc = fg_path_join(uploads, sizeof uploads, s->settings->data, "uploads", err)) != FG_OK ||
+        (rc = fg_uploads_open(&s->uploads, uploads, (uint64_t)s->settings->max_upload_mb << 20, err)) !=
+            FG_OK ||
+        (rc = fg_sessions_new(&s->sessions, err)) != FG_OK ||
+        (rc = fg_web_open(&s->web, s->settings->web, err)) != FG_OK ||
+        (rc = fg_tuning_load(s->app, err)) != FG_OK ||
+        (rc = fg_jobs_open(&s->jobs, s->app, &s->metrics, s->uploads, err)) != FG_OK ||
+        (rc = fg_janitor_open(&s->janitor, s->app, sweep_uploads, s->uploads, err)) != FG_OK)
+        return rc;
+    return make_admin_key(s, admin_key, err);
+}
+
+static fg_code open_server(fg_server **server, fg_app *app, const fg_artifact *artifact,
+                           char admin_key[FG_KEY_TEXT], fg_error *err)
 {
     char tmp[FG_MAX_PATH];
     fg_code rc;
@@ -144,6 +172,7 @@ fg_code fg_server_open(fg_server **server, fg_app *app, char admin_key[FG_KEY_TE
     if (!s)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     s->app = app;
+    s->artifact = artifact;
     s->settings = fg_app_settings(app);
     s->log = fg_app_log(app);
     s->listen_fd = s->stop_pipe[0] = s->stop_pipe[1] = -1;
@@ -154,16 +183,14 @@ fg_code fg_server_open(fg_server **server, fg_app *app, char admin_key[FG_KEY_TE
     }
     (void)fcntl(s->stop_pipe[0], F_SETFD, FD_CLOEXEC);
     (void)fcntl(s->stop_pipe[1], F_SETFD, FD_CLOEXEC);
-    if ((rc = read_tls(s, err)) != FG_OK || (rc = open_socket(s, err)) != FG_OK ||
+    if ((rc = fg_cors_check(s->settings, err)) != FG_OK || (rc = read_tls(s, err)) != FG_OK ||
+        (rc = open_socket(s, err)) != FG_OK ||
         (rc = fg_path_join(tmp, sizeof tmp, s->settings->data, "tmp", err)) != FG_OK ||
-        (rc = fg_spool_open(&s->spool, tmp, err)) != FG_OK ||
-        (rc = fg_sessions_new(&s->sessions, err)) != FG_OK ||
-        (rc = fg_limiter_new(&s->limiter, &limits, err)) != FG_OK ||
+        (rc = fg_spool_open(&s->spool, tmp, err)) != FG_OK || (rc = make_limiters(s, err)) != FG_OK ||
+        (rc = fg_idempotency_new(&s->idempotency, err)) != FG_OK ||
         (rc = fg_guard_open(&s->guard, err)) != FG_OK ||
-        (rc = fg_web_open(&s->web, s->settings->web, err)) != FG_OK ||
         (rc = fg_pool_open(&s->pool, app, s->settings->workers, err)) != FG_OK ||
-        (rc = fg_jobs_open(&s->jobs, app, &s->metrics, err)) != FG_OK ||
-        (rc = make_admin_key(s, admin_key, err)) != FG_OK || (rc = start_daemon(s, err)) != FG_OK)
+        (!artifact && (rc = open_team(s, admin_key, err)) != FG_OK) || (rc = start_daemon(s, err)) != FG_OK)
         goto done;
     *server = s;
     s = NULL;
@@ -172,6 +199,25 @@ done:
         sodium_memzero(admin_key, FG_KEY_TEXT);
     fg_server_close(s);
     return rc;
+}
+
+fg_code fg_server_open(fg_server **server, fg_app *app, char admin_key[FG_KEY_TEXT], fg_error *err)
+{
+    return open_server(server, app, NULL, admin_key, err);
+}
+
+fg_code fg_server_open_artifact(fg_server **server, fg_app *app, const fg_artifact *artifact, fg_error *err)
+{
+    char no_key[FG_KEY_TEXT];
+    const fg_engine_info *model = fg_engine_info_view(fg_app_engine(app));
+    *server = NULL;
+    if (strcmp(artifact->model_hash, model->model_hash) != 0)
+        return FG_FAIL(
+            err, FG_ERR_STATE,
+            "the model was trained on templates of %s (%.12s), and this program embeds with %s (%.12s): set "
+            "FACEGATE_EMBEDDER, or train again",
+            artifact->embedder, artifact->model_hash, model->embedder, model->model_hash);
+    return open_server(server, app, artifact, no_key, err);
 }
 
 const char *fg_server_url(const fg_server *server)
@@ -215,7 +261,8 @@ fg_code fg_server_run(fg_server *server, fg_error *err)
         close(fd);
         server->listen_fd = -1;
     }
-    fg_jobs_stop(server->jobs);
+    if (server->jobs)
+        fg_jobs_stop(server->jobs);
     for (int ms = 0; ms < FG_HTTP_DRAIN_MS && atomic_load(&server->metrics.in_flight) > 0; ms += 20)
         sleep_ms(20);
     return FG_OK;
@@ -232,12 +279,16 @@ void fg_server_close(fg_server *server)
         MHD_stop_daemon(server->daemon); /* closes the listening socket too */
         server->listen_fd = -1;
     }
+    fg_janitor_close(server->janitor);
     fg_jobs_close(server->jobs);
     fg_pool_close(server->pool);
     fg_web_close(server->web);
     fg_guard_close(server->guard);
     fg_sessions_free(server->sessions);
     fg_limiter_free(server->limiter);
+    fg_limiter_free(server->key_limiter);
+    fg_idempotency_free(server->idempotency);
+    fg_uploads_close(server->uploads);
     fg_spool_close(server->spool);
     if (server->tls_key.data)
         sodium_memzero(server->tls_key.data, server->tls_key.size);

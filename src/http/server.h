@@ -10,6 +10,7 @@
 #define FG_HTTP_SERVER_H
 
 #include "access/access.h"
+#include "flow/artifact.h"
 #include "flow/flow.h"
 
 typedef struct fg_server fg_server;
@@ -23,6 +24,11 @@ enum { FG_SERVER_LINK = 512 };
  * Errors: FG_ERR_BUSY (the port is taken), FG_ERR_USAGE (an address, a half of a TLS pair), FG_ERR_IO ... */
 fg_code fg_server_open(fg_server **server, fg_app *app, char admin_key[FG_KEY_TEXT],
                        fg_error *err) FG_MUST_CHECK;
+/* Serves an artifact in a container: /ping, /invocations and /healthz alone, for a platform that has
+ * authenticated whoever asks, so without keys. The app needs its engine alone, which must be the artifact's
+ * embedder (FG_ERR_STATE); both are borrowed until the close. */
+fg_code fg_server_open_artifact(fg_server **server, fg_app *app, const fg_artifact *artifact,
+                                fg_error *err) FG_MUST_CHECK;
 /* "http://127.0.0.1:8080", with the port that was really bound. */
 const char *fg_server_url(const fg_server *server);
 /* A link that signs a browser in as the admin, once, within ten minutes. The token is in the fragment, which

@@ -30,7 +30,7 @@ static void remove_folder(const char *path)
     if (!dir)
         return;
     for (struct dirent *d; (d = readdir(dir));)
-        if (strcmp(d->d_name, ".") && strcmp(d->d_name, "..") &&
+        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
             fg_path_join(file, sizeof file, path, d->d_name, NULL) == FG_OK)
             unlink(file);
     closedir(dir);

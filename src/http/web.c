@@ -11,7 +11,7 @@
 
 extern const fg_embedded fg_web_files[];
 
-enum { MAX_FILES = 64, MAX_FILE_BYTES = 1 << 20 };
+enum { MAX_FILES = 96, MAX_FILE_BYTES = 1 << 20 };
 
 struct fg_web {
     char *folder;             /* NULL: built in */
@@ -19,8 +19,8 @@ struct fg_web {
 };
 
 /* The pages of the app are one document, which looks at its own address. */
-static const char *const pages[] = {"/",         "/team",  "/train",  "/test", "/activity",
-                                    "/settings", "/about", "/signin", "/add"};
+static const char *const pages[] = {"/",      "/team",   "/train", "/test",   "/activity", "/settings",
+                                    "/about", "/signin", "/add",   "/member", "/kiosk"};
 
 static const struct {
     const char *suffix, *type;
@@ -36,7 +36,7 @@ fg_code fg_web_open(fg_web **web, const char *folder, fg_error *err)
     *web = calloc(1, sizeof **web);
     if (!*web)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
-    for (int i = 0; fg_web_files[i].name && i < MAX_FILES; i++) {
+    for (int i = 0; i < MAX_FILES && fg_web_files[i].name; i++) {
         fg_sha256_hex(fg_web_files[i].data, fg_web_files[i].size, hex);
         snprintf((*web)->tags[i], sizeof(*web)->tags[i], "\"%.32s\"", hex);
     }
@@ -61,7 +61,7 @@ static int find(const char *path)
     for (size_t i = 0; i < sizeof pages / sizeof *pages; i++)
         if (strcmp(path, pages[i]) == 0)
             name = "index.html";
-    for (int i = 0; fg_web_files[i].name && i < MAX_FILES; i++)
+    for (int i = 0; i < MAX_FILES && fg_web_files[i].name; i++)
         if (strcmp(fg_web_files[i].name, name) == 0)
             return i;
     return -1;

@@ -53,18 +53,20 @@ def multipart(fields):
 class Server:
     """facegate serve on a free port, in a data folder of its own."""
 
-    def __init__(self, *flags, data=None, env=None):
+    def __init__(self, *flags, data=None, env=None, wrapper=()):
         self.own = data is None
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix='facegate-api-'))
         self.log = open(self.data.parent / f'{self.data.name}.log', 'a+')
-        self.process = subprocess.Popen([PROGRAM, '--data', self.data, '--json', 'serve', '--port', '0', *flags], stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*wrapper, PROGRAM, '--data', self.data, '--json', 'serve', '--port', '0', *flags], stdout=subprocess.PIPE,
                                         stderr=self.log, env={**os.environ, **(env or {})})
         line = self.process.stdout.readline()
-        if not line:
+        ready = json.loads(line) if line else {}
+        if 'url' not in ready:
             self.process.wait()
-            self.log.seek(0)
-            raise RuntimeError(f'facegate serve does not start: {self.log.read().strip()}')
-        ready = json.loads(line)
+            self.process.stdout.close()
+            said = self.said().strip()
+            self.log.close()
+            raise RuntimeError(f'facegate serve does not start: {said}')
         self.url, self.key, self.link = ready['url'], ready['admin_key'], ready['sign_in']
         self.host, self.port = '127.0.0.1', urllib.parse.urlsplit(self.url).port
 

@@ -152,5 +152,111 @@ class Guessing(unittest.TestCase):
             own.close()
 
 
+class Proxy(unittest.TestCase):
+    def source(self, own, **headers):
+        own.get('/api/v1/audit', headers=headers)
+        own.post('/api/v1/keys', {'scopes': ['verify']}, headers=headers)
+        return as_json(own.get('/api/v1/audit?action=key_create&limit=1'))['rows'][0]['source']
+
+    def test_only_a_trusted_proxy_is_believed(self):
+        self.assertEqual(self.source(server, **{'X-Forwarded-For': '203.0.113.9'}), '127.0.0.1')
+        own = Server('--trust-proxy')
+        try:
+            for header, source in (('203.0.113.9', '203.0.113.9'), ('10.0.0.1, 203.0.113.9', '203.0.113.9'), ('evil, 2001:db8::7', '2001:db8::7'),
+                                   ('203.0.113.9, evil', '127.0.0.1'), ('', '127.0.0.1'), (',', '127.0.0.1'), ('x' * 5000, '127.0.0.1')):
+                self.assertEqual(self.source(own, **{'X-Forwarded-For': header}), source, header)
+            self.assertEqual(own.get('/healthz', headers={'Host': 'faces.example'}, key=False).status, 200)
+            sent = {**HEADER, 'Host': 'faces.example', 'X-Forwarded-Proto': 'https'}
+            first = own.request('POST', '/signin', {'key': own.key}, headers={**sent, 'Origin': 'https://faces.example'}, key=False)
+            self.assertEqual(first.status, 200)
+            self.assertTrue(cookie_of(first)['secure'])
+            self.assertEqual(own.request('POST', '/signin', {'key': own.key}, headers={**sent, 'Origin': 'http://faces.example'}, key=False).status, 403)
+            statuses = [own.get('/api/v1/members', key='fg_0123456789abcdef_' + 'x' * 43, headers={'X-Forwarded-For': '198.51.100.1'}).status for _ in range(12)]
+            self.assertEqual(statuses[-1], 429)
+            self.assertEqual(own.get('/api/v1/members', headers={'X-Forwarded-For': '198.51.100.2'}).status, 200)  # the others are not locked out
+        finally:
+            own.close()
+
+
+class Cors(unittest.TestCase):
+    def test_off_unless_it_is_asked_for(self):
+        preflight = {'Origin': 'https://app.example', 'Access-Control-Request-Method': 'POST'}
+        self.assertEqual(server.request('OPTIONS', '/api/v1/verify', headers=preflight, key=False).status, 403)
+        self.assertIsNone(server.get('/api/v1/members', headers={'Origin': 'https://app.example'}).headers['Access-Control-Allow-Origin'])
+        own = Server('--cors-origin', 'https://app.example', '--cors-origin', 'http://localhost:3000')
+        try:
+            answer = own.request('OPTIONS', '/api/v1/verify', headers=preflight, key=False)
+            self.assertEqual((answer.status, answer.headers['Access-Control-Allow-Origin'], answer.headers['Vary']), (204, 'https://app.example', 'Origin'))
+            self.assertIn('POST', answer.headers['Access-Control-Allow-Methods'])
+            self.assertIn('X-Api-Key', answer.headers['Access-Control-Allow-Headers'])
+            answer = own.get('/api/v1/members', headers={'Origin': 'http://localhost:3000'})
+            self.assertEqual((answer.status, answer.headers['Access-Control-Allow-Origin']), (200, 'http://localhost:3000'))
+            self.assertIsNone(answer.headers['Access-Control-Allow-Credentials'])
+            refused = own.get('/api/v1/members', key='x', headers={'Origin': 'https://app.example'})
+            self.assertEqual((refused.status, refused.headers['Access-Control-Allow-Origin']), (401, 'https://app.example'))
+            for origin in ('https://evil.example', 'https://app.example.evil.example', 'null', 'http://app.example', 'https://app.example:444'):
+                self.assertEqual(own.request('OPTIONS', '/api/v1/verify', headers={**preflight, 'Origin': origin}, key=False).status, 403, origin)
+                self.assertIsNone(own.get('/api/v1/members', headers={'Origin': origin}).headers['Access-Control-Allow-Origin'], origin)
+            # A cookie is not for other sites, be they listed or not.
+            cookie = cookie_of(own.request('POST', '/signin', {'key': own.key}, headers=HEADER, key=False))
+            sent = {'Cookie': f'{cookie.key}={cookie.value}', 'Origin': 'https://app.example', **HEADER}
+            self.assertEqual(own.get('/api/v1/members', headers=sent, key=False).status, 403)
+        finally:
+            own.close()
+
+    def test_origins_that_are_none(self):
+        for origin in ('*', 'app.example', 'https://', 'https://app.example/', 'https://*.example', 'ftp://app.example'):
+            with self.assertRaisesRegex(RuntimeError, '--cors-origin'):
+                Server('--cors-origin', origin)
+
+
+class Rates(unittest.TestCase):
+    def test_a_key_and_a_session_may_ask_so_often(self):
+        own = Server('--rate-limit', '5')
+        try:
+            other = as_json(own.post('/api/v1/keys', {'scopes': ['admin']}))['key']
+            statuses = [own.get('/api/v1/session') for _ in range(20)]
+            self.assertEqual({a.status for a in statuses}, {200, 429})
+            self.assertGreater(int(statuses[-1].headers['Retry-After']), 0)
+            self.assertEqual(as_json(statuses[-1])['code'], 'busy')
+            self.assertEqual(own.get('/healthz', key=False).status, 200)
+            del other
+        finally:
+            own.close()
+
+
+class Repeats(unittest.TestCase):
+    def test_a_key_is_made_once(self):
+        made = [server.post('/api/v1/keys', {'label': 'once'}, headers={'Idempotency-Key': 'abc-1'}) for _ in range(3)]
+        self.assertEqual(len({a.body for a in made}), 1)
+        self.assertEqual([a.status for a in made], [201] * 3)
+        self.assertEqual([a.headers['Idempotency-Replayed'] for a in made], [None, 'true', 'true'])
+        self.assertEqual(sum(k['label'] == 'once' for k in as_json(server.get('/api/v1/keys'))['keys']), 1)
+        other = server.post('/api/v1/keys', {'label': 'twice'}, headers={'Idempotency-Key': 'abc-1'})
+        self.assertEqual((other.status, as_json(other)['code']), (422, 'bad_input'))
+        elsewhere = server.post('/api/v1/train', headers={'Idempotency-Key': 'abc-1'})
+        self.assertEqual(elsewhere.status, 422)
+        mine = as_json(made[0])['key']
+        admin = as_json(server.post('/api/v1/keys', {'scopes': ['admin']}))['key']
+        theirs = server.post('/api/v1/keys', {'label': 'once'}, headers={'Idempotency-Key': 'abc-1'}, key=admin)
+        self.assertEqual(theirs.status, 201)
+        self.assertNotEqual(as_json(theirs)['key'], mine)  # another client's key is another key
+
+    def test_a_failure_is_not_remembered(self):
+        headers = {'Idempotency-Key': 'abc-2'}
+        self.assertEqual(server.post('/api/v1/keys', {'scopes': ['root']}, headers=headers).status, 400)
+        self.assertEqual(server.post('/api/v1/keys', {'scopes': ['verify']}, headers=headers).status, 201)
+
+    def test_keys_that_are_none(self):
+        for key in ('', ' ', 'x' * 80, 'a b', 'ü'):
+            self.assertEqual(server.post('/api/v1/keys', {}, headers={'Idempotency-Key': key.encode('latin-1')}).status, 400, key)
+
+    def test_training_is_ordered_once_and_other_forms_are_told_apart(self):
+        jobs = {as_json(server.post('/api/v1/train', headers={'Idempotency-Key': 'abc-3'}))['job']['id'] for _ in range(3)}
+        self.assertEqual(len(jobs), 1)
+        form = lambda name: server.form('/api/v1/members', [('name', name), ('role', 'x'), ('video', 'v.mp4', b'text')], headers={'Idempotency-Key': 'abc-4'})
+        self.assertEqual([form('A').status, form('A').status, form('B').status], [202, 202, 422])
+
+
 if __name__ == '__main__':
     main()

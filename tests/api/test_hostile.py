@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Clients that are slow, rude or hostile, and a server that is killed."""
 import http.client
+import json
 import os
 import pathlib
 import shutil
@@ -11,7 +12,7 @@ import tempfile
 import time
 import unittest
 
-from client import PROGRAM, SANITIZED, Server, as_json, main, multipart
+from client import PROGRAM, SANITIZED, Server, as_json, main, multipart, render
 
 
 def setUpModule():
@@ -245,6 +246,94 @@ class Ends(unittest.TestCase):
                 self.assertEqual(done.returncode, code, done.stderr)
                 self.assertIn(word, done.stderr)
                 self.assertEqual(len(done.stderr.strip().splitlines()), 1, done.stderr)
+
+
+class FullDisk(unittest.TestCase):
+    """The data folder on a small disk of its own, in a namespace that goes with the server."""
+
+    def setUp(self):
+        self.data = pathlib.Path(tempfile.mkdtemp(prefix='facegate-full-'))
+        self.addCleanup(shutil.rmtree, self.data)
+        self.unshare = ['unshare', '-m'] if os.geteuid() == 0 else ['unshare', '-rm']
+        mount = f'mount -t tmpfs -o size=40m,mode=700 tmpfs {self.data}'
+        if subprocess.run([*self.unshare, 'sh', '-c', mount], capture_output=True).returncode != 0:
+            self.skipTest('no disk can be mounted here')
+        self.wrapper = [*self.unshare, 'sh', '-c', f'{mount} && exec "$@"', 'sh']
+
+    def test_nothing_is_granted_and_nothing_is_lost(self):
+        media = pathlib.Path(tempfile.mkdtemp())
+        self.addCleanup(shutil.rmtree, media)
+        photo = render('photo', 'ada.jpg', media / 'ada.jpg', 1).read_bytes()
+        own = Server(data=self.data, wrapper=self.wrapper)
+        try:
+            inside = pathlib.Path(f'/proc/{own.process.pid}/root{self.data}')
+            self.assertEqual(own.enroll('Ada', render('video', 'ada.jpg', media / 'ada.mp4', 0))['state'], 'done')
+            self.assertEqual(own.train()['state'], 'done')
+            self.assertEqual(as_json(own.post('/api/v1/verify', photo))['decision'], 'granted')
+            members = own.get('/api/v1/members').body
+            # One that does not fit is refused, and leaves nothing.
+            big = own.form('/api/v1/members', [('name', 'Big'), ('role', 'x'), ('video', 'big.mp4', bytes(60 << 20))])
+            self.assertEqual((big.status, as_json(big)['code']), (507, 'no_space'))
+            tus = {'Tus-Resumable': '1.0.0', 'Upload-Length': str(100 << 20)}
+            self.assertEqual(own.post('/api/v1/uploads', headers=tus).status, 507)
+            self.assertEqual([p for p in inside.glob('tmp/http-*/*') if p.name != 'lock'], [])
+            filler = inside / 'filler'
+            with open(filler, 'wb', buffering=0) as f:
+                try:
+                    while True:
+                        f.write(bytes(4096))
+                except OSError:
+                    pass
+            # What cannot be recorded is not granted; what need not be written goes on.
+            for _ in range(3):
+                answer = own.post('/api/v1/verify', photo)
+                self.assertEqual((answer.status, as_json(answer)['code']), (507, 'no_space'), answer.body)
+                self.assertNotIn('granted', answer.body.decode())
+            for answer in (own.post('/api/v1/keys', {}), own.post('/api/v1/train'), own.request('PATCH', '/api/v1/settings', {'every': 9}),
+                           own.form('/api/v1/members', [('name', 'Late'), ('role', 'x'), ('video', 'v.mp4', bytes(100000))])):
+                self.assertEqual(answer.status, 507, answer.body)
+            self.assertEqual(own.get('/healthz', key=False).status, 200)
+            self.assertEqual(own.get('/readyz', key=False).status, 200)
+            seen = lambda body: [{k: v for k, v in m.items() if k != 'last_seen'} for m in json.loads(body)['members']]
+            self.assertEqual(seen(own.get('/api/v1/members').body), seen(members))
+            filler.unlink()
+            self.assertEqual(as_json(own.post('/api/v1/verify', photo))['decision'], 'granted')
+            self.assertEqual(as_json(own.get('/api/v1/settings'))['every'], 5)
+            self.assertEqual(own.post('/api/v1/keys', {}).status, 201)
+        finally:
+            own.close()
+
+
+class Small(unittest.TestCase):
+    def test_ten_thousand_from_many_clients(self):
+        """Short requests of all kinds, from 64 clients at once: each is answered, and memory does not grow with them."""
+        from concurrent.futures import ThreadPoolExecutor
+        own = Server('--rate-limit', '1000000')
+        kinds = [('GET', '/healthz', {}), ('GET', '/api/v1/members', {}), ('GET', '/nothing', {}), ('PUT', '/api/v1/members', {}), ('POST', '/api/v1/verify', {}),
+                 ('POST', '/api/v1/keys', {'Content-Type': 'text/plain'}), ('GET', '/api/v1/jobs/0123456789abcdef', {}), ('GET', '/', {})]
+        wanted = [200, 200, 404, 405, 422, 415, 404, 200]
+        count = 1000 if SANITIZED else 10000
+
+        def client(n):
+            connection, wrong = http.client.HTTPConnection(own.host, own.port, timeout=60), 0
+            for i in range(n, count, 64):
+                method, path, headers = kinds[i % len(kinds)]
+                connection.request(method, path, headers={'x-api-key': own.key, **headers})
+                response = connection.getresponse()
+                response.read()
+                wrong += response.status != wanted[i % len(kinds)]
+            connection.close()
+            return wrong
+
+        try:
+            client(count - 64)  # what is made once is made
+            before = own.resident_kib()
+            with ThreadPoolExecutor(64) as pool:
+                self.assertEqual(sum(pool.map(client, range(64))), 0)
+            if not SANITIZED:
+                self.assertLess(own.resident_kib() - before, 32 * 1024)
+        finally:
+            own.close()
 
 
 class Tls(unittest.TestCase):
