@@ -2,6 +2,7 @@
 #ifndef FG_BASE_CLOCK_H
 #define FG_BASE_CLOCK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define FG_TIME_TEXT 25 /* "2026-01-31T12:34:56.789Z" with its NUL */
@@ -9,6 +10,9 @@
 int64_t fg_clock_unix_ms(void);     /* since 1970, UTC; for records */
 double fg_clock_thread_ms(void);    /* processor time of this thread: what a busy machine does not stretch */
 double fg_clock_monotonic_ms(void); /* from any point; for durations */
+/* RFC 3339 ("2026-01-31T12:34:56.789+01:00", "...Z"), or a date alone, which is its first moment in UTC;
+ * false for anything else, and for days that no calendar has. */
+bool fg_clock_parse(const char *text, int64_t *unix_ms);
 void fg_clock_text(int64_t unix_ms, char text[FG_TIME_TEXT]); /* RFC 3339, UTC */
 
 #endif

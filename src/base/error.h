@@ -7,11 +7,16 @@
 /* Fills *err (which may be NULL) and returns code, so that a failing function can end with
  *     rc = FG_FAIL(err, FG_ERR_INPUT, "%s: not a photo", name); goto done; */
 fg_code fg_fail(fg_error *err, fg_code code, const char *where, const char *fmt, ...) FG_PRINTF(4, 5);
-#define FG_FAIL(err, code, ...) fg_fail((err), (code), __func__, __VA_ARGS__)
+/* Never FG_OK, and said here so that whoever reads one file alone (a static analyser) knows it too. */
+static inline fg_code fg_failed(fg_code code)
+{
+    return code == FG_OK ? FG_ERR_INTERNAL : code;
+}
+#define FG_FAIL(err, code, ...) fg_failed(fg_fail((err), (code), __func__, __VA_ARGS__))
 
 /* The code for an errno of the file system, with the message "<what> <path>: <strerror>" and advice. */
 fg_code fg_fail_errno(fg_error *err, int errnum, const char *where, const char *what, const char *path);
-#define FG_FAIL_ERRNO(err, what, path) fg_fail_errno((err), errno, __func__, (what), (path))
+#define FG_FAIL_ERRNO(err, what, path) fg_failed(fg_fail_errno((err), errno, __func__, (what), (path)))
 
 /* Puts "<prefix>: " before the message of an error passed up; returns err's code (or code when err is NULL).
  */

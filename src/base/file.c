@@ -1,7 +1,5 @@
 #include "base/file.h"
 
-#include "base/limits.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -78,18 +76,27 @@ static void sync_parent(const char *path)
     }
 }
 
-fg_code fg_file_write_atomic(const char *path, const void *data, size_t size, fg_error *err)
+fg_code fg_file_temp(const char *path, char tmp[FG_MAX_PATH], int *fd, fg_error *err)
 {
-    char tmp[FG_MAX_PATH];
-    if ((size_t)snprintf(tmp, sizeof tmp, "%s.XXXXXX", path) >= sizeof tmp)
+    *fd = -1;
+    if ((size_t)snprintf(tmp, FG_MAX_PATH, "%s.XXXXXX", path) >= FG_MAX_PATH) {
+        tmp[0] = 0;
         return FG_FAIL(err, FG_ERR_LIMIT, "%.100s...: the path is too long", path);
-    int fd = mkstemp(tmp);
-    if (fd < 0)
-        return FG_FAIL_ERRNO(err, "cannot write", path);
-    fg_code rc = write_all(fd, data, size, path, err);
-    if (rc == FG_OK && fsync(fd) != 0)
+    }
+    *fd = mkstemp(tmp);
+    if (*fd >= 0)
+        return FG_OK;
+    tmp[0] = 0;
+    return FG_FAIL_ERRNO(err, "cannot write", path);
+}
+
+fg_code fg_file_commit(const char *tmp, const char *path, fg_error *err)
+{
+    fg_code rc = FG_OK;
+    int fd = open(tmp, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0)
         rc = FG_FAIL_ERRNO(err, "cannot write", path);
-    if (close(fd) != 0 && rc == FG_OK)
+    if (fd >= 0 && close(fd) != 0 && rc == FG_OK)
         rc = FG_FAIL_ERRNO(err, "cannot write", path);
     if (rc == FG_OK && rename(tmp, path) != 0)
         rc = FG_FAIL_ERRNO(err, "cannot write", path);
@@ -97,6 +104,22 @@ fg_code fg_file_write_atomic(const char *path, const void *data, size_t size, fg
         unlink(tmp);
     else
         sync_parent(path);
+    return rc;
+}
+
+fg_code fg_file_write_atomic(const char *path, const void *data, size_t size, fg_error *err)
+{
+    char tmp[FG_MAX_PATH];
+    int fd;
+    fg_code rc = fg_file_temp(path, tmp, &fd, err);
+    if (rc != FG_OK)
+        return rc;
+    rc = write_all(fd, data, size, path, err);
+    if (close(fd) != 0 && rc == FG_OK)
+        rc = FG_FAIL_ERRNO(err, "cannot write", path);
+    if (rc == FG_OK)
+        return fg_file_commit(tmp, path, err);
+    unlink(tmp);
     return rc;
 }
 

@@ -3,6 +3,7 @@
 #define FG_BASE_FILE_H
 
 #include "base/buf.h"
+#include "base/limits.h"
 
 #include <stdbool.h>
 
@@ -13,6 +14,10 @@ fg_code fg_file_read(const char *path, fg_buf *buf, fg_error *err) FG_MUST_CHECK
 /* Writes a temporary neighbour, fsyncs it and renames it over path: after a crash the old or the new file is
  * there, never a mixture. Mode 0600. */
 fg_code fg_file_write_atomic(const char *path, const void *data, size_t size, fg_error *err) FG_MUST_CHECK;
+/* The same in two steps, for what is written piece by piece: an empty neighbour of path, mode 0600 (the
+ * caller closes *fd), and then the fsync and the renaming. A commit that fails removes tmp. */
+fg_code fg_file_temp(const char *path, char tmp[FG_MAX_PATH], int *fd, fg_error *err) FG_MUST_CHECK;
+fg_code fg_file_commit(const char *tmp, const char *path, fg_error *err) FG_MUST_CHECK;
 /* Creates the folder and its parents, mode 0700. Fine if it is there. */
 fg_code fg_dir_create(const char *path, fg_error *err) FG_MUST_CHECK;
 bool fg_file_exists(const char *path);

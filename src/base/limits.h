@@ -21,9 +21,13 @@
 #define FG_MAX_TEMPLATES 1000000 /* over all members */
 #define FG_MAX_TEMPLATES_PER_MEMBER 2000
 #define FG_MAX_CLASSIFIER_BYTES (512u << 20) /* a stored classifier version */
-#define FG_MAX_NAME_BYTES 200                /* a member's name, a role, a right; UTF-8 */
-#define FG_MAX_RIGHTS 64                     /* of one member */
-#define FG_MAX_JSON_BYTES (1u << 20)         /* a JSON document that comes from outside */
+#define FG_MAX_DATASET_BYTES (2048ull << 20) /* an exported or imported dataset, and one array of it */
+#define FG_MAX_INVOCATION_BYTES (32u << 20)  /* a request to /invocations */
+#define FG_MAX_ENDPOINT_BYTES (6u << 20)     /* the same as SageMaker's runtime has it */
+#define FG_MAX_INVOCATION_ROWS 10000
+#define FG_MAX_NAME_BYTES 200        /* a member's name, a role, a right; UTF-8 */
+#define FG_MAX_RIGHTS 64             /* of one member */
+#define FG_MAX_JSON_BYTES (1u << 20) /* a JSON document that comes from outside */
 #define FG_MAX_PATH 4096
 
 #endif

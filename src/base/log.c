@@ -1,20 +1,49 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
+
+/* A name or a path must not be able to forge a second line. */
+static void write_line(const fg_log *log, fg_log_level level, char *line, const fg_log_field *fields,
+                       int count)
+{
+    for (char *p = line; *p; p++)
+        if ((unsigned char)*p < ' ')
+            *p = '?';
+    if (log->write_fields)
+        log->write_fields(log->context, level, line, fields, count);
+    else
+        log->write(log->context, level, line);
+}
+
+static bool is_wanted(const fg_log *log, fg_log_level level)
+{
+    return log && (log->write || log->write_fields) && level <= log->level;
+}
 
 void fg_log_write(const fg_log *log, fg_log_level level, const char *fmt, ...)
 {
     char line[1024];
     va_list args;
-    if (!log || !log->write || level > log->level)
+    if (!is_wanted(log, level))
         return;
     va_start(args, fmt);
     vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
-    /* A name or a path must not be able to forge a second line. */
-    for (char *p = line; *p; p++)
-        if ((unsigned char)*p < ' ')
-            *p = '?';
-    log->write(log->context, level, line);
+    write_line(log, level, line, NULL, 0);
+}
+
+void fg_log_fields(const fg_log *log, fg_log_level level, const char *message, const fg_log_field *fields,
+                   int count)
+{
+    char line[1024];
+    if (!is_wanted(log, level))
+        return;
+    int n = snprintf(line, sizeof line, "%s", message);
+    for (int i = 0; i < count && !log->write_fields && n >= 0 && (size_t)n < sizeof line; i++)
+        n += fields[i].text
+                 ? snprintf(line + n, sizeof line - (size_t)n, " %s=%s", fields[i].name, fields[i].text)
+                 : snprintf(line + n, sizeof line - (size_t)n, " %s=%.10g", fields[i].name, fields[i].number);
+    write_line(log, level, line, fields, count);
 }

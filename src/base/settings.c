@@ -14,9 +14,28 @@ const fg_setting fg_setting_table[] = {
     {"data",            FG_SETTING_TEXT,     AT(data),           "facegate-data", 0,    0,     "DIR", "folder of this team's data", false},
     {"json",            FG_SETTING_SWITCH,   AT(json),           NULL,            0,    0,     NULL, "print one JSON document per input and nothing else", false},
     {"quiet",           FG_SETTING_SWITCH,   AT(quiet),          NULL,            0,    0,     NULL, "no progress and no advice on stderr, errors only", false},
+    {"blob",            FG_SETTING_TEXT,     AT(blob),           NULL,            0,    0,     "URL", "where chips and originals are kept: dir:PATH or s3://BUCKET/PREFIX (blobs in the data folder)", false},
+    {"aws-file",        FG_SETTING_TEXT,     AT(aws_file),       NULL,            0,    0,     "FILE", "JSON with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for its owner alone (else as the AWS tools find them)", false},
+    {"region",          FG_SETTING_TEXT,     AT(region),         NULL,            0,    0,     "REGION", "the AWS region (else AWS_REGION, or as the credentials say)", false},
+    {"s3-endpoint",     FG_SETTING_TEXT,     AT(s3_endpoint),    NULL,            0,    0,     "URL", "address of an S3 service other than AWS", false},
+    {"s3-style",        FG_SETTING_WORD,     AT(s3_style),       "auto",          0,    0,     "auto|path|virtual", "whether the bucket stands in the path or before the host; auto: path with --s3-endpoint", false},
+    {"s3-sse",          FG_SETTING_WORD,     AT(s3_sse),         "none",          0,    0,     "none|AES256|aws:kms", "encryption that S3 is asked for; none: as the bucket is set", false},
+    {"s3-kms-key",      FG_SETTING_TEXT,     AT(s3_kms_key),     NULL,            0,    0,     "KEY", "name of the key for aws:kms", false},
+    {"endpoint",        FG_SETTING_TEXT,     AT(endpoint),       NULL,            0,    0,     "NAME", "the SageMaker endpoint; verify and serve then decide by its answers (for the sagemaker commands: facegate)", false},
+    {"sagemaker-url",   FG_SETTING_TEXT,     AT(sagemaker_url),  NULL,            0,    0,     "URL", "address of a service other than AWS that speaks SageMaker's protocol", false},
+    {"bucket",          FG_SETTING_TEXT,     AT(bucket),         NULL,            0,    0,     "URL", "s3://BUCKET/PREFIX for datasets and models (else facegate in the AWS file's BUCKET_NAME)", false},
+    {"aws-role",        FG_SETTING_TEXT,     AT(aws_role),       NULL,            0,    0,     "ARN", "role that SageMaker takes to read and write the bucket (else the AWS file's ROLE)", false},
+    {"image",           FG_SETTING_TEXT,     AT(image),          NULL,            0,    0,     "URI", "Facegate's image in ECR", false},
+    {"instance",        FG_SETTING_TEXT,     AT(instance),       "ml.m5.large",   0,    0,     "TYPE", "type of the machines that train and serve", false},
+    {"instances",       FG_SETTING_INT,      AT(instances),      "1",             1,    1000,  "N", "machines that serve", false},
+    {"job",             FG_SETTING_TEXT,     AT(job),            NULL,            0,    0,     "NAME", "a training job (the last one)", false},
+    {"wait",            FG_SETTING_SWITCH,   AT(wait),           NULL,            0,    0,     NULL, "wait for the end, showing the state", false},
+    {"wait-minutes",    FG_SETTING_INT,      AT(wait_minutes),   "120",           1,    10000, "N", "how long --wait waits at most", false},
+    {"poll-seconds",    FG_SETTING_NUMBER,   AT(poll_seconds),   "10",            0.05, 600,   "N", "how often --wait asks", false},
     {"model-path",      FG_SETTING_TEXT,     AT(model_path),     NULL,            0,    0,     "DIR[:DIR]...", "folders searched for models before the built-in ones", false},
+    {"ca-file",         FG_SETTING_TEXT,     AT(ca_file),        NULL,            0,    0,     "FILE", "certificates of the authorities that a download may trust, PEM (else CURL_CA_BUNDLE, SSL_CERT_FILE, the system's)", false},
     {"detector",        FG_SETTING_TEXT,     AT(detector),       NULL,            0,    0,     "MODEL", "name of the face detector (see: facegate models list)", false},
-    {"embedder",        FG_SETTING_TEXT,     AT(embedder),       NULL,            0,    0,     "MODEL", "name of the embedding network (see: facegate models list)", false},
+    {"embedder",        FG_SETTING_TEXT,     AT(embedder),       NULL,            0,    0,     "MODEL", "name of the embedding network (see: facegate models list; else the team's, see: facegate models use)", false},
     {"precision",       FG_SETTING_WORD,     AT(precision),      "auto",          0,    0,     "auto|f32|bf16", "arithmetic of the embedder; auto: bf16 where the processor has it", false},
     {"min-face",        FG_SETTING_NUMBER,   AT(min_face),       "40",            20,   2000,  "PIXELS", "smallest face that is looked for", false},
     {"min-sharpness",   FG_SETTING_NUMBER,   AT(min_sharpness),  NULL,            0,    1e6,   "VARIANCE", "sharpness below which a face is 'blurred'", false},
@@ -40,7 +59,7 @@ const fg_setting fg_setting_table[] = {
     {"far",             FG_SETTING_NUMBER,   AT(far),            "0.001",         1e-6, 0.5,   "RATE", "how rarely a stranger may be accepted", false},
     {"force",           FG_SETTING_SWITCH,   AT(force),          NULL,            0,    0,     NULL, "go on in spite of a warning", false},
     {"dry-run",         FG_SETTING_SWITCH,   AT(dry_run),        NULL,            0,    0,     NULL, "report only, change nothing", false},
-    {"cohort",          FG_SETTING_TEXT,     AT(cohort),         NULL,            0,    0,     "MODEL", "name of the background cohort in the manifest", false},
+    {"cohort",          FG_SETTING_TEXT,     AT(cohort),         NULL,            0,    0,     "MODEL", "the people in no team that training sets members against: a name in the manifest, or a folder (with a / in it) of photos of 50 people at least", false},
     {"threshold",       FG_SETTING_NUMBER,   AT(threshold),      "0.9",           0.5,  1,     "PROBABILITY", "access is granted at this probability or above", false},
     {"require",         FG_SETTING_TEXT,     AT(require),        NULL,            0,    0,     "RIGHT", "the right that access needs", false},
     {"out",             FG_SETTING_TEXT,     AT(out),            NULL,            0,    0,     "FILE", "file to write", false},
@@ -48,19 +67,28 @@ const fg_setting fg_setting_table[] = {
     {"scope",           FG_SETTING_WORD,     AT(scope),          "verify",        0,    0,     "verify|enroll|audit|admin", "what a key allows", false},
     {"label",           FG_SETTING_TEXT,     AT(label),          "",              0,    0,     "TEXT", "a note on what a key is for", false},
     {"expires-days",    FG_SETTING_INT,      AT(expires_days),   "0",             0,    36500, "DAYS", "days that a key lives; 0: until it is revoked", false},
+    {"aws",             FG_SETTING_SWITCH,   AT(aws),            NULL,            0,    0,     NULL, "make an access key id and a secret for AWS clients", false},
     {"listen",          FG_SETTING_TEXT,     AT(listen),         "127.0.0.1",     0,    0,     "ADDR[:PORT]", "address to listen on; 0.0.0.0 for every one", false},
     {"port",            FG_SETTING_INT,      AT(port),           NULL,            0,    65535, "PORT", "port to listen on; 0: any free one ($PORT, else 8080)", false},
     {"admin-key",       FG_SETTING_TEXT,     AT(admin_key),      NULL,            0,    0,     "KEY", "an admin key from outside, for containers", true},
     {"tls-cert",        FG_SETTING_TEXT,     AT(tls_cert),       NULL,            0,    0,     "FILE", "PEM certificate chain, to serve HTTPS", false},
     {"tls-key",         FG_SETTING_TEXT,     AT(tls_key),        NULL,            0,    0,     "FILE", "PEM private key of the certificate", false},
     {"web",             FG_SETTING_TEXT,     AT(web),            NULL,            0,    0,     "DIR", "serve the web app from this folder instead of the built-in one", false},
-    {"workers",         FG_SETTING_INT,      AT(workers),        "0",             0,    256,   "N", "threads that answer photos; 0: one per core", false},
+    {"workers",         FG_SETTING_INT,      AT(workers),        "0",             0,    256,   "N", "threads that look at photos; 0: one per core", false},
     {"max-upload-mb",   FG_SETTING_INT,      AT(max_upload_mb),  "500",           1,    500,   "MB", "largest upload that is taken", false},
+    {"rate-limit",      FG_SETTING_INT,      AT(rate_limit),     "2000",          1,    1e6,   "N", "requests a second that one key, or one address, may make; twice as many at once", false},
+    {"trust-proxy",     FG_SETTING_SWITCH,   AT(trust_proxy),    NULL,            0,    0,     NULL, "behind a proxy: believe its X-Forwarded-For and X-Forwarded-Proto", false},
+    {"cors-origin",     FG_SETTING_LIST,     AT(cors_origin),    NULL,            0,    0,     "ORIGIN", "a site whose pages may use the API, by key, such as https://example.org; may be repeated", false},
+    {"log-format",      FG_SETTING_WORD,     AT(log_format),     "text",          0,    0,     "text|json", "form of the messages on stderr", false},
+    {"log-level",       FG_SETTING_WORD,     AT(log_level),      "info",          0,    0,     "error|warning|info|debug", "the least important messages that are written", false},
+    {"endpoint-name",   FG_SETTING_TEXT,     AT(endpoint_name),  "facegate",      0,    0,     "NAME", "name by which AWS clients invoke this server: /endpoints/NAME/invocations", false},
+    {"master-key",      FG_SETTING_TEXT,     AT(master_key),     NULL,            0,    0,     "TEXT", "what the secrets of AWS access keys are made from; without it, a file of the data folder", true},
+    {"sagemaker-root",  FG_SETTING_TEXT,     AT(sagemaker_root), "/opt/ml",       0,    0,     "DIR", "folder of SageMaker's container layout; where it is there, train and serve follow it", false},
     {"images",          FG_SETTING_TEXT,     AT(images),         NULL,            0,    0,     "DIR", "folder of labelled images: DIR/<person>/<photo>", false},
     {"pairs",           FG_SETTING_TEXT,     AT(pairs),          NULL,            0,    0,     "FILE", "pairs in the form of LFW's pairs.txt", false},
     {"boxes",           FG_SETTING_TEXT,     AT(boxes),          NULL,            0,    0,     "FILE", "JSON of {image: [{box: [x1, y1, x2, y2]}]}", false},
     {"plots",           FG_SETTING_TEXT,     AT(plots),          NULL,            0,    0,     "DIR", "folder to write plots to, as SVG", false},
-    {"perturb",         FG_SETTING_WORD,     AT(perturb),        NULL,            0,    0,     "none|flip|crop|jpeg", "also count the decisions that this changes", false},
+    {"perturb",         FG_SETTING_SWITCH,   AT(perturb),        NULL,            0,    0,     NULL, "also count the decisions that a mirrored, a cropped and a coarse JPEG of each photo change", false},
     {"video",           FG_SETTING_TEXT,     AT(video),          NULL,            0,    0,     "FILE", "a video of a face to measure on", false},
     {"limit",           FG_SETTING_INT,      AT(limit),          "0",             0,    1e9,   "N", "use the first N only; 0: all", false},
     {"photos",          FG_SETTING_INT,      AT(photos),         "3",             1,    1000,  "N", "photos that a member is enrolled from", false},
@@ -113,7 +141,7 @@ static fg_code assign(fg_settings *settings, const fg_setting *s, const char *te
     fg_code rc;
     switch (s->kind) {
     case FG_SETTING_SWITCH:
-        if (text && strcmp(text, "0") && strcmp(text, "1"))
+        if (text && strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
             return FG_FAIL(err, FG_ERR_USAGE, "--%s %s: give 1 or 0", s->name, text);
         *(bool *)at = !text || *text == '1';
         return FG_OK;
@@ -151,6 +179,14 @@ fg_code fg_settings_set(fg_settings *settings, const char *name, const char *tex
     if (!text && s->kind != FG_SETTING_SWITCH)
         return FG_FAIL(err, FG_ERR_USAGE, "--%s: its value is missing", name);
     return assign(settings, s, text, err);
+}
+
+bool fg_settings_is_default(const fg_settings *settings, const char *name)
+{
+    const fg_setting *s = fg_setting_find(name);
+    const char *const *at = (const char *const *)(const void *)((const char *)settings + (s ? s->offset : 0));
+    /* Texts are borrowed, so one that was given is at another address, even where it reads the same. */
+    return s && (s->kind == FG_SETTING_TEXT || s->kind == FG_SETTING_WORD) && *at == s->fallback;
 }
 
 fg_code fg_settings_init(fg_settings *settings, fg_error *err)

@@ -22,8 +22,15 @@ typedef struct fg_settings {
     const char *data;
     bool json;
     bool quiet;
+    /* where blobs are kept, and AWS */
+    const char *blob, *aws_file, *region, *s3_endpoint, *s3_style, *s3_sse, *s3_kms_key;
+    /* SageMaker */
+    const char *endpoint, *sagemaker_url, *bucket, *aws_role, *image, *instance, *job;
+    int instances, wait_minutes;
+    double poll_seconds;
+    bool wait;
     /* models */
-    const char *model_path, *detector, *embedder, *precision;
+    const char *model_path, *detector, *embedder, *precision, *ca_file;
     /* detection and quality */
     double min_face, min_sharpness, min_brightness, max_brightness, max_yaw, max_pitch, max_roll;
     int max_side;
@@ -44,12 +51,17 @@ typedef struct fg_settings {
     const char *out, *format;
     /* keys */
     const char *scope, *label;
+    bool aws;
     int expires_days;
     /* server */
-    const char *listen, *admin_key, *tls_cert, *tls_key, *web;
-    int port, workers, max_upload_mb;
+    const char *listen, *admin_key, *tls_cert, *tls_key, *web, *log_format, *log_level;
+    int port, workers, max_upload_mb, rate_limit;
+    bool trust_proxy;
+    fg_setting_list cors_origin;
+    const char *sagemaker_root, *endpoint_name, *master_key;
     /* evaluation and benchmarks */
-    const char *images, *pairs, *boxes, *plots, *perturb, *video;
+    const char *images, *pairs, *boxes, *plots, *video;
+    bool perturb;
     int limit, photos, seed, rounds;
 } fg_settings;
 
@@ -82,6 +94,8 @@ fg_code fg_settings_init(fg_settings *settings, fg_error *err) FG_MUST_CHECK;
 /* text: NULL for a switch. FG_ERR_USAGE says what is allowed. */
 fg_code fg_settings_set(fg_settings *settings, const char *name, const char *text,
                         fg_error *err) FG_MUST_CHECK;
+/* Whether a text is the table's own, given neither as a flag nor as a variable. */
+bool fg_settings_is_default(const fg_settings *settings, const char *name);
 const fg_setting *fg_setting_find(const char *name);
 /* "FACEGATE_MIN_FACE". */
 void fg_setting_variable(const fg_setting *setting, char *out, size_t out_size);

@@ -5,6 +5,7 @@
 #include "flow/flow.h"
 
 #include <jansson.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 /* Exit statuses, part of the contract with scripts. */
@@ -17,8 +18,8 @@ typedef struct fg_cli {
     int arg_count;
     fg_app *app; /* opened as the command's parts say */
     fg_progress progress;
-    int status;    /* exit status where the command succeeds as such: a photo that is not granted */
-    bool bar_open; /* a bar stands on the terminal's line */
+    int status;           /* exit status where the command succeeds as such: a photo that is not granted */
+    atomic_bool bar_open; /* a bar stands on the terminal's line; the server's threads all write there */
 } fg_cli;
 
 typedef struct fg_command {
@@ -36,6 +37,9 @@ extern const fg_command fg_commands[];
 extern const int fg_command_count;
 extern const char fg_common_settings[]; /* names that every command takes */
 
+/* cmd_container.c: what `train` and `serve` mean where SageMaker's layout is there; else the same command. */
+const fg_command *fg_cli_in_container(const fg_command *command, const fg_settings *settings);
+
 /* help.c */
 void fg_cli_help(void);
 void fg_cli_help_command(const fg_command *command);
@@ -50,6 +54,9 @@ void fg_cli_error(fg_cli *cli, const char *input,
 void fg_cli_note(fg_cli *cli, const char *fmt, ...) FG_PRINTF(2, 3); /* advice on stderr, unless --quiet */
 void fg_cli_progress_init(fg_cli *cli);
 void fg_cli_progress_end(fg_cli *cli);
+void fg_cli_log_json(void *context, fg_log_level level, const char *line, const fg_log_field *fields,
+                     int count);
+fg_log_level fg_cli_log_level(const fg_settings *settings);
 void fg_cli_log_write(void *context, fg_log_level level, const char *line);
 
 /* The commands */
@@ -66,16 +73,28 @@ fg_code fg_cmd_verify(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_compare(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_detect(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_embed(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_export(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_import(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_container_train(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_container_serve(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_models_list(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_models_show(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_models_verify(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_models_pull(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_models_use(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_eval_lfw(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_eval_openset(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_eval_detect(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_bench(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_keys_create(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_keys_list(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_keys_revoke(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_serve(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_sagemaker_train(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_sagemaker_deploy(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_sagemaker_status(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_sagemaker_invoke(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_sagemaker_delete(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_version(fg_cli *cli, fg_error *err);
 
 #endif

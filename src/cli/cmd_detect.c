@@ -45,13 +45,12 @@ static fg_code detect_frame(fg_cli *cli, fg_worker *worker, const char *input, c
 static fg_code detect_video(fg_cli *cli, fg_worker *worker, const char *path, fg_error *err)
 {
     const fg_settings *s = &cli->settings;
-    const fg_video_options options = {
-        .every = s->every,
-        .rotate = strcmp(s->rotate, "auto") == 0 ? FG_ROTATE_AUTO : atoi(s->rotate),
-    };
+    fg_video_options options = {.every = s->every};
     fg_video *video = NULL;
     fg_frame frame = {0};
-    fg_code rc = fg_video_open(&video, path, &options, err);
+    fg_code rc = fg_video_read_rotation(s->rotate, &options.rotate, err);
+    if (rc == FG_OK)
+        rc = fg_video_open(&video, path, &options, err);
     while (rc == FG_OK && (rc = fg_video_next(video, &frame, err)) == FG_OK && frame.rgb) {
         rc = detect_frame(cli, worker, path, &frame, 1, true, err);
         fg_frame_deinit(&frame);

@@ -32,7 +32,7 @@ fg_code fg_cmd_enroll(fg_cli *cli, fg_error *err)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     for (int i = 0; i < cli->arg_count; i++)
         files[i].path = cli->args[i];
-    const fg_enroll_request request = {
+    fg_enroll_request request = {
         .name = s->name,
         .role = s->role,
         .rights = s->right.items,
@@ -40,14 +40,15 @@ fg_code fg_cmd_enroll(fg_cli *cli, fg_error *err)
         .files = files,
         .file_count = cli->arg_count,
         .every = s->every,
-        .rotate = strcmp(s->rotate, "auto") == 0 ? FG_ROTATE_AUTO : atoi(s->rotate),
         .add = s->add,
         .keep_frames = s->keep_frames,
         .keep_originals = s->keep_originals,
         .actor = {"cli", user},
         .progress = cli->progress,
     };
-    fg_code rc = fg_worker_new(&worker, cli->app, err);
+    fg_code rc = fg_video_read_rotation(s->rotate, &request.rotate, err);
+    if (rc == FG_OK)
+        rc = fg_worker_new(&worker, cli->app, err);
     if (rc == FG_OK)
         rc = fg_enroll(worker, &request, &report, err);
     fg_cli_progress_end(cli);

@@ -1,6 +1,6 @@
 #include "cli/cli.h"
 
-#include "access/access.h"
+#include "access/aws_keys.h"
 #include "base/clock.h"
 
 #include <sodium.h>
@@ -8,8 +8,37 @@
 
 static const fg_actor actor = {"cli", ""};
 
+static fg_code create_aws(fg_cli *cli, fg_error *err)
+{
+    const fg_settings *s = &cli->settings;
+    char key_id[FG_AWS_KEY_ID] = "", secret[FG_AWS_SECRET] = "";
+    uint8_t master[FG_MASTER_KEY];
+    fg_scope scope;
+    int64_t expires = s->expires_days ? fg_clock_unix_ms() + (int64_t)s->expires_days * 86400000 : 0;
+    fg_code rc = fg_scope_parse(&scope, s->scope, err);
+    if (rc == FG_OK)
+        rc = fg_master_key_load(master, s->data, s->master_key, true, err);
+    if (rc == FG_OK)
+        rc = fg_aws_key_create(fg_app_store(cli->app), master, scope, s->label, expires, key_id, secret, err);
+    if (rc == FG_OK)
+        rc = fg_record(cli->app, &actor, "key_create", key_id, err);
+    if (rc == FG_OK && s->json)
+        fg_cli_print_json(json_pack("{s:s, s:s, s:s}", "access_key_id", key_id, "secret_access_key", secret,
+                                    "scope", fg_scope_name(scope)));
+    else if (rc == FG_OK) /* as the AWS tools read it from ~/.aws/credentials */
+        printf("aws_access_key_id = %s\naws_secret_access_key = %s\n", key_id, secret);
+    if (rc == FG_OK)
+        fg_cli_note(cli, "note: this is the only time that the secret is shown");
+    sodium_memzero(secret, sizeof secret);
+    sodium_memzero(master, sizeof master);
+    return rc;
+}
+
 fg_code fg_cmd_keys_create(fg_cli *cli, fg_error *err)
 {
+    if (cli->settings.aws)
+        return create_aws(cli, err);
+
     const fg_settings *s = &cli->settings;
     char text[FG_KEY_TEXT] = "";
     fg_scope scope;
@@ -39,6 +68,9 @@ static json_t *key_json(const fg_key *k)
                  {"revoked", k->revoked_ms},
                  {"used", k->used_ms}};
     json_t *document = json_pack("{s:s, s:s, s:s}", "id", k->id, "scope", k->scope, "label", k->label);
+    char key_id[FG_AWS_KEY_ID];
+    fg_aws_key_name(k->id, key_id);
+    json_object_set_new(document, "access_key_id", k->aws ? json_string(key_id) : json_null());
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         char text[FG_TIME_TEXT];
         fg_clock_text(times[i].time_ms, text);
@@ -56,15 +88,17 @@ fg_code fg_cmd_keys_list(fg_cli *cli, fg_error *err)
         return rc;
     for (long i = 0; i < count; i++) {
         const fg_key *k = &keys[i];
+        char key_id[FG_AWS_KEY_ID];
+        fg_aws_key_name(k->id, key_id);
         bool expired = k->expires_ms && k->expires_ms <= fg_clock_unix_ms();
         if (cli->settings.json)
             fg_cli_print_json(key_json(k));
         else
-            printf("%s  %-7s %-8s %s\n", k->id, k->scope,
+            printf("%s  %-7s %-8s %s%s%s%s\n", k->id, k->scope,
                    k->revoked_ms ? "revoked"
                    : expired     ? "expired"
                                  : "alive",
-                   k->label);
+                   k->label, k->aws ? "  (" : "", k->aws ? key_id : "", k->aws ? ")" : "");
     }
     fg_keys_free(keys, count);
     return FG_OK;
@@ -72,7 +106,9 @@ fg_code fg_cmd_keys_list(fg_cli *cli, fg_error *err)
 
 fg_code fg_cmd_keys_revoke(fg_cli *cli, fg_error *err)
 {
-    fg_code rc = fg_store_key_revoke(fg_app_store(cli->app), cli->args[0], fg_clock_unix_ms(), err);
+    char id[17];
+    const char *name = fg_aws_key_parse(cli->args[0], id) ? id : cli->args[0]; /* either name will do */
+    fg_code rc = fg_store_key_revoke(fg_app_store(cli->app), name, fg_clock_unix_ms(), err);
     if (rc == FG_OK)
         rc = fg_record(cli->app, &actor, "key_revoke", cli->args[0], err);
     if (rc == FG_OK && cli->settings.json)

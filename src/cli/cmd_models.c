@@ -14,6 +14,11 @@ static bool is_here(const fg_model *m)
     return true;
 }
 
+static bool is_in_use(const fg_model *m, const fg_embedder *team)
+{
+    return strcmp(m->kind, "embedder") == 0 && strcmp(m->name, team->name) == 0;
+}
+
 static json_t *model_json(const fg_model *m)
 {
     json_t *files = json_array();
@@ -28,10 +33,20 @@ static json_t *model_json(const fg_model *m)
                      "files", files);
 }
 
+static void print_listed(const fg_model *m, const fg_embedder *team)
+{
+    json_t *object = model_json(m);
+    json_object_set_new(object, "in_use", json_boolean(is_in_use(m, team)));
+    fg_cli_print_json(object);
+}
+
 fg_code fg_cmd_models_list(fg_cli *cli, fg_error *err)
 {
     fg_models *models = NULL;
-    fg_code rc = fg_models_load(&models, fg_app_model_path(cli->app), err);
+    fg_embedder team;
+    fg_code rc = fg_app_embedder(cli->app, &team, err);
+    if (rc == FG_OK)
+        rc = fg_models_load(&models, fg_app_model_path(cli->app), err);
     if (rc != FG_OK)
         return rc;
     for (int i = 0; i < models->count; i++) {
@@ -40,10 +55,11 @@ fg_code fg_cmd_models_list(fg_cli *cli, fg_error *err)
         for (int k = 0; k < m->file_count; k++)
             bytes += m->files[k].bytes;
         if (cli->settings.json)
-            fg_cli_print_json(model_json(m));
+            print_listed(m, &team);
         else
-            printf("%c %-20s %-9s %6.1f MB  %-10s %s\n", m->is_default ? '*' : ' ', m->name, m->kind,
-                   (double)bytes / 1e6, is_here(m) ? "here" : "not here", m->licence);
+            printf("%c %-20s %-9s %6.1f MB  %-10s %-12s%s\n", m->is_default ? '*' : ' ', m->name, m->kind,
+                   (double)bytes / 1e6, is_here(m) ? "here" : "not here", m->licence,
+                   is_in_use(m, &team) ? "  the team's" : "");
     }
     fg_models_free(models);
     return FG_OK;
@@ -111,4 +127,85 @@ fg_code fg_cmd_models_verify(fg_cli *cli, fg_error *err)
     fg_models_free(models);
     err->msg[0] = 0; /* said already */
     return first_error;
+}
+
+fg_code fg_cmd_models_pull(fg_cli *cli, fg_error *err)
+{
+    fg_pull_result r;
+    const char *name = cli->args[0];
+    fg_code rc = fg_models_pull(cli->app, name, &cli->progress, &r, err);
+    fg_cli_progress_end(cli);
+    if (rc != FG_OK)
+        return rc;
+    if (cli->settings.json)
+        fg_cli_print_json(
+            json_pack("{s:s, s:i, s:I, s:I, s:o, s:f}", "model", name, "files", r.files, "fetched_bytes",
+                      (json_int_t)r.fetched_bytes, "resumed_bytes", (json_int_t)r.resumed_bytes, "folder",
+                      r.files ? json_string(r.folder) : json_null(), "elapsed_ms", r.elapsed_ms));
+    else if (r.files)
+        printf("%s: %d file%s in %s, as the manifest says (%.1f MB fetched%s)\n", name, r.files,
+               r.files == 1 ? "" : "s", r.folder, (double)r.fetched_bytes / 1e6,
+               r.resumed_bytes ? ", the rest by an earlier try" : "");
+    else
+        printf("%s: everything is here, as the manifest says\n", name);
+    return FG_OK;
+}
+
+/* Members with nothing left to be recognised by. */
+static fg_code note_the_lost(fg_cli *cli, fg_error *err)
+{
+    fg_member *members = NULL;
+    long count = 0;
+    fg_code rc = fg_store_members(fg_app_store(cli->app), &members, &count, err);
+    for (long i = 0; i < count; i++)
+        if (members[i].templates == 0)
+            fg_cli_note(cli, "note: nothing is left to recognise %s by; enrol a video or photos with --add",
+                        members[i].name);
+    fg_members_free(members, count);
+    return rc;
+}
+
+static void print_use(const fg_use_result *r, const fg_engine_info *info)
+{
+    const bool was = strcmp(r->before.model_hash, info->model_hash) == 0;
+    printf("%s is %s embedder%s\n", info->embedder, was ? "already the team's" : "now the team's",
+           was ? "" : ", for this and every later command");
+    if (r->embedded)
+        printf("  %ld templates embedded again", r->embedded);
+    if (r->resumed)
+        printf(", %ld of them by an earlier try", r->resumed);
+    if (r->lost)
+        printf(", %ld given up", r->lost);
+    if (r->embedded)
+        printf(", %.1f s\n", r->elapsed_ms / 1000);
+    if (r->version)
+        printf("classifier %lld is trained and active\n", (long long)r->version);
+}
+
+fg_code fg_cmd_models_use(fg_cli *cli, fg_error *err)
+{
+    static const fg_actor actor = {"cli", ""};
+    fg_worker *worker = NULL;
+    fg_use_result result = {0};
+    fg_code rc = fg_app_open_engine(cli->app, cli->args[0], err);
+    if (rc == FG_OK)
+        rc = fg_worker_new(&worker, cli->app, err);
+    if (rc == FG_OK)
+        rc = fg_use_embedder(worker, &actor, &cli->progress, &result, err);
+    fg_cli_progress_end(cli);
+    fg_worker_free(worker);
+    if (rc != FG_OK)
+        return rc;
+    const fg_engine_info *info = fg_engine_info_view(fg_app_engine(cli->app));
+    if (cli->settings.json)
+        fg_cli_print_json(json_pack("{s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:f}", "embedder", info->embedder,
+                                    "model_hash", info->model_hash, "before",
+                                    result.before.name[0] ? json_string(result.before.name) : json_null(),
+                                    "embedded", (json_int_t)result.embedded, "resumed",
+                                    (json_int_t)result.resumed, "lost", (json_int_t)result.lost, "classifier",
+                                    result.version ? json_integer((json_int_t)result.version) : json_null(),
+                                    "elapsed_ms", result.elapsed_ms));
+    else
+        print_use(&result, info);
+    return result.lost ? note_the_lost(cli, err) : FG_OK;
 }

@@ -51,12 +51,14 @@ static void print_warning(fg_cli *cli, const fg_train_warning *w)
     fg_member_deinit(&other);
 }
 
-static void print_report(const fg_train_report *r)
+static void print_report(const fg_train_report *r, double far)
 {
     printf("  members %d, templates %ld (%ld not used), strangers in the cohort %ld, %.2f s\n", r->members,
            r->templates, r->outliers, r->cohort, r->seconds);
-    printf("  a stranger is accepted in %.2f %% of held-out tries (95 %% interval %.2f to %.2f %%)\n",
-           100 * r->far, 100 * r->far_low, 100 * r->far_high);
+    printf("  a stranger is accepted in %.2f %% of held-out tries (95 %% interval %.2f to %.2f %%; at most "
+           "%.4g %% "
+           "asked for)\n",
+           100 * r->far, 100 * r->far_low, 100 * r->far_high, 100 * far);
     if (isfinite(r->frr))
         printf("  a member is refused in %.1f %% of held-out pieces of the enrolment\n", 100 * r->frr);
     printf("  similarity below %.3f is nobody\n", r->similarity_gate);
@@ -81,7 +83,7 @@ fg_code fg_cmd_train(fg_cli *cli, fg_error *err)
                    result.activated ? " and active" : ", but not active");
         else
             printf("trained, nothing stored\n");
-        print_report(&result.report);
+        print_report(&result.report, cli->settings.far);
     }
     for (int i = 0; i < result.report.warning_count; i++)
         print_warning(cli, &result.report.warnings[i]);

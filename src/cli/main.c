@@ -168,13 +168,17 @@ int main(int argc, char **argv)
     const fg_command *command = find(words, count, &used);
     if (!command)
         return finish(&cli, &err, unknown(words[0], &err));
+    if (!g.help)
+        command = fg_cli_in_container(command, &cli.settings);
     if (g.help) {
         fg_cli_help_command(command);
         return finish(&cli, &err, FG_OK);
     }
     cli.args = words + used;
     cli.arg_count = count - used;
-    cli.log = (fg_log){cli.settings.quiet ? FG_LOG_WARN : FG_LOG_INFO, fg_cli_log_write, &cli};
+    cli.log = (fg_log){.level = fg_cli_log_level(&cli.settings), .write = fg_cli_log_write, .context = &cli};
+    if (strcmp(cli.settings.log_format, "json") == 0)
+        cli.log.write_fields = fg_cli_log_json;
     fg_cli_progress_init(&cli);
     rc = check(command, &cli, &g, &err);
     if (rc == FG_OK && command->parts)

@@ -1,7 +1,11 @@
 #include "cli/cli.h"
 
+#include "base/clock.h"
+
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 void fg_cli_print_json(json_t *document)
@@ -14,9 +18,8 @@ void fg_cli_print_json(json_t *document)
 
 static void clear_bar(fg_cli *cli)
 {
-    if (cli->bar_open)
+    if (atomic_exchange(&cli->bar_open, false))
         fprintf(stderr, "\r\033[K");
-    cli->bar_open = false;
 }
 
 void fg_cli_error(fg_cli *cli, const char *input, const fg_error *err)
@@ -57,7 +60,7 @@ static bool draw(void *context, const char *what, long done, long total)
         fprintf(stderr, "\r\033[K%-10s %ld", what, done);
     }
     fflush(stderr);
-    cli->bar_open = true;
+    atomic_store(&cli->bar_open, true);
     return true;
 }
 
@@ -73,9 +76,39 @@ void fg_cli_progress_end(fg_cli *cli)
     clear_bar(cli);
 }
 
+static const char *const level_names[] = {"error", "warning", "info", "debug"};
+
+void fg_cli_log_json(void *context, fg_log_level level, const char *line, const fg_log_field *fields,
+                     int count)
+{
+    char time[FG_TIME_TEXT];
+    fg_clock_text(fg_clock_unix_ms(), time);
+    json_t *message = json_string(line); /* NULL where a file's name is no UTF-8 */
+    json_t *object = json_pack("{s:s, s:s, s:o}", "time", time, "level", level_names[level], "message",
+                               message ? message : json_string("(not text)"));
+    for (int i = 0; i < count; i++)
+        json_object_set_new(object, fields[i].name,
+                            fields[i].text ? json_string(fields[i].text) : json_real(fields[i].number));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(10));
+    clear_bar(context);
+    if (text)
+        fprintf(stderr, "%s\n", text);
+    free(text);
+    json_decref(object);
+}
+
+fg_log_level fg_cli_log_level(const fg_settings *settings)
+{
+    if (settings->quiet)
+        return FG_LOG_WARN;
+    for (int i = 0; i < FG_LOG_DEBUG; i++)
+        if (strcmp(settings->log_level, level_names[i]) == 0)
+            return (fg_log_level)i;
+    return FG_LOG_DEBUG;
+}
+
 void fg_cli_log_write(void *context, fg_log_level level, const char *line)
 {
-    static const char *const names[] = {"error", "warning", "info", "debug"};
     clear_bar(context);
-    fprintf(stderr, "facegate: %s: %s\n", names[level], line);
+    fprintf(stderr, "facegate: %s: %s\n", level_names[level], line);
 }

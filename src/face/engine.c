@@ -1,7 +1,5 @@
 #include "face/engine.h"
 
-#include "face/align.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +32,10 @@ static fg_code open_embedder(fg_engine *engine, const fg_models *models, const f
         return rc;
     fg_net_options net = {options->precision, model->input_size, model->input_size};
     /* Of an IR's two files the .xml comes first, and names the other. */
-    if ((rc = fg_net_open(&engine->embedder, model->files[0].path, &net, err)) != FG_OK)
+    rc = fg_net_open(&engine->embedder, model->files[0].path, &net, err);
+    if (rc == FG_ERR_USAGE && err) /* an input that the network does not take: the manifest lies */
+        rc = err->code = FG_ERR_MODEL;
+    if (rc != FG_OK)
         return rc;
     const fg_net_info *info = fg_net_info_view(engine->embedder);
     if (info->channels != 3 || (info->width && info->width != model->input_size) ||
@@ -46,6 +47,7 @@ static fg_code open_embedder(fg_engine *engine, const fg_models *models, const f
     snprintf(engine->info.model_hash, sizeof engine->info.model_hash, "%s", info->sha256);
     engine->info.embedding_size = model->embedding_size;
     engine->info.same_person = model->same_person;
+    engine->info.common_look = model->common_look;
     engine->info.chip_size = model->input_size;
     engine->info.precision = info->precision;
     engine->bgr = model->bgr;

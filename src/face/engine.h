@@ -2,6 +2,7 @@
 #ifndef FG_FACE_ENGINE_H
 #define FG_FACE_ENGINE_H
 
+#include "face/align.h"
 #include "face/mtcnn.h"
 
 struct fg_engine {

@@ -83,6 +83,7 @@ typedef struct fg_engine_info {
                             mix */
     char detector[64];
     float same_person;  /* cosine that one in 1,000 pairs of strangers exceeds; 0 where unknown */
+    float common_look;  /* mean cosine of strangers taken in one way; negative where unknown */
     int embedding_size; /* numbers in an embedding */
     int chip_size;      /* pixels, the embedder's input is chip_size x chip_size */
     fg_precision precision;
@@ -123,6 +124,16 @@ const fg_detect_times *fg_detect_times_view(const fg_session *session);
  * caller deinits chip. */
 fg_code fg_align(const fg_engine *engine, const fg_frame *frame, const fg_point points[FG_LANDMARKS],
                  fg_frame *chip, fg_error *err) FG_MUST_CHECK;
+
+/* The chip that an enrolment keeps, of FG_KEPT_CHIP pixels whatever the embedder: large enough for all of
+ * them, with a margin around what the shipped ones see. The caller deinits kept. */
+enum { FG_KEPT_CHIP = 160 };
+fg_code fg_kept_cut(const fg_frame *frame, const fg_point points[FG_LANDMARKS], fg_frame *kept,
+                    fg_error *err) FG_MUST_CHECK;
+/* From a kept chip to this engine's, nearly as if the frame were still there. A chip of another size, as an
+ * earlier Facegate kept them, is taken for one of a shipped embedder. FG_ERR_INPUT: not square. */
+fg_code fg_kept_align(const fg_engine *engine, const fg_frame *kept, fg_frame *chip,
+                      fg_error *err) FG_MUST_CHECK;
 
 /* Measures a face and its chip; pure. */
 void fg_quality_measure(const fg_face *face, const fg_frame *chip, fg_quality *quality);

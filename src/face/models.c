@@ -186,6 +186,11 @@ static fg_code parse_embedder(const context *c, const json_t *object, fg_model *
         (rc = get_number(c, json_object_get(object, "same_person"), "same_person", 1, &model->same_person)) !=
             FG_OK)
         return rc;
+    model->common_look = -1;
+    if (json_object_get(object, "common_look") &&
+        (rc = get_number(c, json_object_get(object, "common_look"), "common_look", 1, &model->common_look)) !=
+            FG_OK)
+        return rc;
     return parse_template(c, object, model);
 }
 

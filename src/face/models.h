@@ -7,8 +7,9 @@
  *                  "dim", "template": [[x, y] x 5]}]}
  *
  * input is needed for an embedder and a detector, dim and template for an embedder; an embedder's input is
- * square. An embedder's "same_person" is the cosine that one in 1,000 pairs of strangers exceeds. A cohort is
- * a contact sheet of aligned chips: "chip" (its side in pixels), "columns", "count" and "template". */
+ * square. An embedder's "same_person" is the cosine that one in 1,000 pairs of strangers exceeds, its
+ * "common_look" the mean cosine of strangers whose pictures were taken in one way. A cohort is a contact
+ * sheet of aligned chips: "chip" (its side in pixels), "columns", "count" and "template". */
 #ifndef FG_FACE_MODELS_H
 #define FG_FACE_MODELS_H
 
@@ -41,6 +42,7 @@ typedef struct fg_model {
     int embedding_size;
     float points[5][2]; /* alignment template, fractions of input_size */
     float same_person;  /* cosine; 0 where the manifest does not say */
+    float common_look;  /* cosine; negative where the manifest does not say */
     int columns, count; /* of a cohort's sheet: chips in a row, chips in all */
     bool is_default;
 } fg_model;

@@ -37,16 +37,50 @@ static fg_code find_model_path(fg_app *app, fg_error *err)
     return rc;
 }
 
-static fg_code open_engine(fg_app *app, fg_error *err)
+fg_code fg_app_open_engine(fg_app *app, const char *embedder, fg_error *err)
 {
     fg_engine_options options = {
         .model_path = app->model_path,
         .detector = app->settings->detector,
-        .embedder = app->settings->embedder,
+        .embedder = embedder,
         .min_face = (float)app->settings->min_face,
     };
     fg_code rc = fg_precision_parse(&options.precision, app->settings->precision, err);
     return rc == FG_OK ? fg_engine_open(&app->engine, &options, err) : rc;
+}
+
+fg_code fg_app_embedder(fg_app *app, fg_embedder *team, fg_error *err)
+{
+    char path[FG_MAX_PATH];
+    fg_store *store = NULL;
+    *team = (fg_embedder){0};
+    if (app->store)
+        return fg_store_embedder(app->store, team, err);
+    fg_code rc = fg_path_join(path, sizeof path, app->settings->data, "facegate.db", err);
+    if (rc != FG_OK || !fg_file_exists(path))
+        return rc;
+    rc = fg_store_open(&store, path, true, err);
+    if (rc == FG_ERR_STATE) /* of an earlier Facegate, which remembered none */
+        return FG_OK;
+    if (rc == FG_OK)
+        rc = fg_store_embedder(store, team, err);
+    fg_store_close(store);
+    return rc;
+}
+
+static fg_code open_engine(fg_app *app, unsigned parts, fg_error *err)
+{
+    const char *given = app->settings->embedder;
+    fg_embedder team = {0};
+    fg_code rc = FG_OK;
+    if (given)
+        return fg_app_open_engine(app, given, err);
+    if (app->store || (parts & FG_APP_TEAM_EMBEDDER))
+        rc = fg_app_embedder(app, &team, err);
+    if (rc != FG_OK)
+        return rc;
+    rc = fg_app_open_engine(app, *team.name ? team.name : NULL, err);
+    return rc != FG_OK && *team.name ? fg_error_prefix(err, rc, "the team's embedder") : rc;
 }
 
 /* What an enrolment or a removal that was killed half way has left. */
@@ -82,7 +116,8 @@ static fg_code open_store(fg_app *app, unsigned parts, fg_error *err)
     if ((rc = fg_dir_create(app->settings->data, err)) != FG_OK ||
         (rc = fg_store_open(&app->store, path, false, err)) != FG_OK ||
         (rc = fg_path_join(path, sizeof path, app->settings->data, "blobs", err)) != FG_OK ||
-        (rc = fg_blob_open(&app->blob, path, err)) != FG_OK)
+        (rc = fg_blob_open_with(&app->blob, app->settings->blob ? app->settings->blob : path, app->settings,
+                                app->log, err)) != FG_OK)
         return rc;
     return sweep(app, err);
 }
@@ -96,6 +131,7 @@ fg_code fg_app_open(fg_app **out, const fg_settings *settings, unsigned parts, c
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     app->settings = settings;
     app->log = log;
+    fg_tuning_init(app);
     if (pthread_mutex_init(&app->lock, NULL) != 0) {
         free(app);
         return FG_FAIL(err, FG_ERR_MEMORY, "cannot create a lock");
@@ -104,8 +140,8 @@ fg_code fg_app_open(fg_app **out, const fg_settings *settings, unsigned parts, c
     if (rc == FG_OK && (parts & FG_APP_STORE))
         rc = open_store(app, parts, err);
     if (rc == FG_OK && (parts & FG_APP_ENGINE))
-        rc = open_engine(app, err);
-    if (rc == FG_OK && (parts & FG_APP_TRY_ENGINE) && open_engine(app, err) != FG_OK && err)
+        rc = open_engine(app, parts, err);
+    if (rc == FG_OK && (parts & FG_APP_TRY_ENGINE) && open_engine(app, parts, err) != FG_OK && err)
         fg_log_write(log, FG_LOG_WARN, "%s", err->msg);
     if (rc == FG_OK)
         *out = app;
@@ -127,6 +163,7 @@ void fg_app_close(fg_app *app)
         return;
     if (app->active)
         active_free(app->active);
+    fg_remote_close(app->remote);
     fg_engine_close(app->engine);
     fg_blob_close(app->blob);
     fg_store_close(app->store);
@@ -209,7 +246,11 @@ static fg_code active_load(fg_app *app, fg_active **out, fg_error *err)
     fg_code rc = fg_store_version_load(app->store, 0, &active->info, &data, err);
     if (rc == FG_OK)
         rc = fg_classifier_read(&active->classifier, data.data, data.size, err);
-    if (rc == FG_OK && strcmp(active->info.model_hash, fg_engine_info_view(app->engine)->model_hash) != 0)
+    const bool other =
+        rc == FG_OK && strcmp(active->info.model_hash, fg_engine_info_view(app->engine)->model_hash) != 0;
+    if (other)
+        rc = fg_embedder_check(app, err);
+    if (other && rc == FG_OK)
         rc = FG_FAIL(err, FG_ERR_STATE,
                      "classifier %lld was trained with another embedder than %s; run `facegate train`",
                      (long long)active->info.version, fg_engine_info_view(app->engine)->embedder);
@@ -228,8 +269,10 @@ fg_code fg_active_acquire(fg_app *app, fg_active **out, fg_error *err)
     fg_code rc = fg_store_version_active(app->store, &version, err);
     if (rc != FG_OK)
         return rc;
-    if (version == 0)
+    if (version == 0) {
+        fg_active_forget(app);
         return FG_FAIL(err, FG_ERR_STATE, "no classifier is active; run `facegate train` first");
+    }
     pthread_mutex_lock(&app->lock);
     if (app->active && app->active->info.version != version) {
         if (--app->active->users == 0)
@@ -256,6 +299,50 @@ void fg_active_release(fg_app *app, fg_active *active)
     pthread_mutex_unlock(&app->lock);
 }
 
+void fg_active_forget(fg_app *app)
+{
+    pthread_mutex_lock(&app->lock);
+    if (app->active && --app->active->users == 0)
+        active_free(app->active);
+    app->active = NULL;
+    pthread_mutex_unlock(&app->lock);
+}
+
+fg_code fg_app_remote(fg_app *app, fg_remote **remote, fg_error *err)
+{
+    fg_code rc = FG_OK;
+    *remote = NULL;
+    if (!app->settings->endpoint || !*app->settings->endpoint)
+        return FG_OK;
+    pthread_mutex_lock(&app->lock);
+    if (!app->remote)
+        rc = fg_remote_open(&app->remote, app->settings, app->log, err);
+    *remote = app->remote;
+    pthread_mutex_unlock(&app->lock);
+    return rc;
+}
+
+int fg_app_workers(const fg_app *app)
+{
+    enum { MOST = 64 };
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    if (app->settings->workers > 0)
+        return app->settings->workers;
+    return cores < 1 ? 1 : cores > MOST ? MOST : (int)cores;
+}
+
+void fg_app_train_options(const fg_app *app, fg_train_options *options)
+{
+    const fg_settings *s = app->settings;
+    *options = (fg_train_options){
+        .kernel = strcmp(s->kernel, "rbf") == 0 ? FG_KERNEL_RBF : FG_KERNEL_LINEAR,
+        .c = s->c,
+        .gamma = s->gamma,
+        .far = s->far,
+        .look = (double)fg_engine_info_view(app->engine)->common_look,
+    };
+}
+
 int fg_app_max_side(const fg_app *app)
 {
     return app->settings->max_side < 0 ? 1280 : app->settings->max_side;
@@ -263,23 +350,15 @@ int fg_app_max_side(const fg_app *app)
 
 void fg_app_quality_limits(const fg_app *app, fg_quality_limits *limits)
 {
-    const fg_settings *s = app->settings;
-    *limits = fg_quality_limits_default;
-    const struct {
-        float *limit;
-        double setting;
-    } given[] = {
-        {&limits->min_face, s->min_face},
-        {&limits->min_sharpness, s->min_sharpness},
-        {&limits->min_brightness, s->min_brightness},
-        {&limits->max_brightness, s->max_brightness},
-        {&limits->max_yaw, s->max_yaw},
-        {&limits->max_pitch, s->max_pitch},
-        {&limits->max_roll, s->max_roll},
+    *limits = (fg_quality_limits){
+        .min_face = (float)fg_tuning_get(app, FG_TUNE_MIN_FACE),
+        .min_sharpness = (float)fg_tuning_get(app, FG_TUNE_MIN_SHARPNESS),
+        .min_brightness = (float)fg_tuning_get(app, FG_TUNE_MIN_BRIGHTNESS),
+        .max_brightness = (float)fg_tuning_get(app, FG_TUNE_MAX_BRIGHTNESS),
+        .max_yaw = (float)fg_tuning_get(app, FG_TUNE_MAX_YAW),
+        .max_pitch = (float)fg_tuning_get(app, FG_TUNE_MAX_PITCH),
+        .max_roll = (float)fg_tuning_get(app, FG_TUNE_MAX_ROLL),
     };
-    for (size_t i = 0; i < sizeof given / sizeof given[0]; i++)
-        if (!isnan(given[i].setting))
-            *given[i].limit = (float)given[i].setting;
 }
 
 fg_code fg_record(fg_app *app, const fg_actor *actor, const char *action, const char *subject, fg_error *err)

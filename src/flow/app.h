@@ -3,8 +3,10 @@
 #define FG_FLOW_APP_H
 
 #include "flow/flow.h"
+#include "flow/remote.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* The active classifier, loaded once and shared by whoever decides at the moment. */
 typedef struct fg_active {
@@ -21,7 +23,9 @@ struct fg_app {
     fg_engine *engine;
     char *model_path;
     pthread_mutex_t lock;
-    fg_active *active; /* NULL until first asked for */
+    fg_active *active;                    /* NULL until first asked for */
+    fg_remote *remote;                    /* NULL until first asked for; under lock */
+    _Atomic double tuning[FG_TUNE_COUNT]; /* NaN: the default */
 };
 
 struct fg_worker {
@@ -34,15 +38,29 @@ struct fg_worker {
  * embedder. */
 fg_code fg_active_acquire(fg_app *app, fg_active **active, fg_error *err) FG_MUST_CHECK;
 void fg_active_release(fg_app *app, fg_active *active);
+/* Frees it, as soon as nobody uses it: it holds templates. */
+void fg_active_forget(fg_app *app);
+void fg_tuning_init(fg_app *app);
+/* FG_ERR_STATE where the team's embedder is another than the engine's: new templates would be of no use. */
+fg_code fg_embedder_check(fg_app *app, fg_error *err) FG_MUST_CHECK;
+
+/* Templates of one source within this time are near copies: one segment. */
+enum { FG_SEGMENT_MS = 2000 };
+static inline int64_t fg_segment_of(int64_t source_id, int64_t time_ms)
+{
+    return source_id * 1000000 + time_ms / FG_SEGMENT_MS;
+}
+
+/* The endpoint of the settings, opened once; *remote is NULL where they name none. */
+fg_code fg_app_remote(fg_app *app, fg_remote **remote, fg_error *err) FG_MUST_CHECK;
 
 /* The side that pictures are scaled down to before faces are looked for; 0: never. */
 int fg_app_max_side(const fg_app *app);
 /* The limits of the quality gate: the settings', else the module's defaults. */
 void fg_app_quality_limits(const fg_app *app, fg_quality_limits *limits);
 
-/* The background cohort of the manifest, embedded by this engine: *embeddings is count x embedding_size, the
- * caller's to free. Computed once for each model and kept in the data folder. */
-fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **embeddings, long *count,
-                       fg_error *err) FG_MUST_CHECK;
+/* Fills the result's people. */
+fg_code fg_train_look_at_people(const fg_gallery *gallery, const fg_cohort *cohort, fg_train_result *result,
+                                fg_error *err) FG_MUST_CHECK;
 
 #endif

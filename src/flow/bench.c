@@ -7,6 +7,7 @@
 #include "media/image.h"
 #include "media/video.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -236,6 +237,78 @@ static fg_code bench_photo(bench *b, fg_error *err)
     return rc;
 }
 
+/* A team of directions drawn at random, of the size that has to be learnt while somebody waits. */
+static fg_code bench_classifier(bench *b, fg_error *err)
+{
+    enum { MEMBERS = 50, EACH = 100, ROUNDS = 3, DECISIONS = 200 };
+    const int dim = fg_engine_info_view(b->worker->app->engine)->embedding_size;
+    const size_t d = (size_t)dim, n = (size_t)MEMBERS * EACH;
+    fg_cohort cohort = {.embedding_size = dim};
+    fg_gallery gallery = {.embedding_size = dim, .count = MEMBERS * EACH, .members = MEMBERS};
+    fg_classifier *classifier = NULL;
+    fg_train_options options;
+    fg_ranking ranking;
+    double times[ROUNDS], start;
+    float *cohort_rows = NULL, *rows = malloc(n * d * sizeof *rows);
+    int *member = malloc(n * sizeof *member);
+    int64_t *segment = malloc(n * sizeof *segment), ids[MEMBERS];
+    unsigned random = 1;
+    fg_code rc = rows && member && segment ? fg_cohort_load(b->worker, NULL, &cohort_rows, &cohort.count, err)
+                                           : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    if (rc != FG_OK)
+        goto done;
+    for (size_t i = 0; i < n; i++) {
+        /* The first template of a member is its direction, the others are near it. */
+        const float *near = i % EACH ? rows + (i - i % EACH) * d : NULL;
+        double squares = 0;
+        for (size_t k = 0; k < d; k++) {
+            random = random * 1664525u + 1013904223u;
+            double noise = (double)(random >> 8) / (1 << 23) - 1;
+            rows[i * d + k] = (float)(near ? (double)near[k] + 0.7 * noise / sqrt(dim) : noise);
+            squares += (double)rows[i * d + k] * (double)rows[i * d + k];
+        }
+        for (size_t k = 0; k < d; k++)
+            rows[i * d + k] = (float)((double)rows[i * d + k] / sqrt(squares));
+        member[i] = (int)(i / EACH);
+        segment[i] = (int64_t)(i / 5);
+    }
+    for (int m = 0; m < MEMBERS; m++)
+        ids[m] = m + 1;
+    gallery.embeddings = rows;
+    gallery.member = member;
+    gallery.segment = segment;
+    gallery.member_ids = ids;
+    cohort.embeddings = cohort_rows;
+    fg_app_train_options(b->worker->app, &options);
+    for (int round = 0; round < ROUNDS && rc == FG_OK; round++) {
+        fg_classifier_free(classifier);
+        start = fg_clock_thread_ms();
+        rc = fg_classifier_train(&classifier, &gallery, &cohort, &options, NULL, NULL, err);
+        times[round] = fg_clock_thread_ms() - start;
+    }
+    if (rc != FG_OK)
+        goto done;
+    tell(b, "train, 50 members of 100 templates", FG_PRECISION_AUTO, median(times, ROUNDS), 0, 0);
+    start = fg_clock_thread_ms();
+    for (size_t i = 0; i < DECISIONS && rc == FG_OK; i++) {
+        const fg_policy policy = {.threshold = b->worker->app->settings->threshold};
+        const fg_evidence evidence = {.faces = 1, .ranking = &ranking};
+        fg_decision decision;
+        rc = fg_classifier_rank(classifier, rows + i * d, dim, &ranking, err);
+        fg_decide(&evidence, &policy, &decision);
+    }
+    if (rc == FG_OK)
+        tell(b, "decide among 50 members", FG_PRECISION_AUTO, (fg_clock_thread_ms() - start) / DECISIONS, 0,
+             0);
+done:
+    fg_classifier_free(classifier);
+    free(cohort_rows);
+    free(rows);
+    free(member);
+    free(segment);
+    return rc;
+}
+
 /* What an enrolment does with each sampled frame, without the store. */
 static fg_code bench_video(bench *b, fg_error *err)
 {
@@ -289,6 +362,8 @@ fg_code fg_bench(fg_worker *worker, const fg_bench_request *request, fg_error *e
         rc = bench_networks(&b, err);
     if (rc == FG_OK)
         rc = bench_photo(&b, err);
+    if (rc == FG_OK)
+        rc = bench_classifier(&b, err);
     if (rc == FG_OK && request->video)
         rc = bench_video(&b, err);
     fg_models_free(b.models);

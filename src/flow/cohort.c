@@ -4,6 +4,7 @@
 
 #include "classify/npy.h"
 #include "face/models.h"
+#include "flow/openset.h"
 #include "media/image.h"
 
 #include <stdio.h>
@@ -90,6 +91,34 @@ static bool load_cached(const char *path, long count, int size, float *embedding
     return good;
 }
 
+/* One usable face of each person in a folder of photos. */
+static fg_code load_folder(fg_worker *worker, const char *folder, const fg_progress *progress,
+                           float **embeddings, long *count, fg_error *err)
+{
+    fg_people people = {0};
+    fg_code rc =
+        fg_people_load(&people, worker, folder, false, false, 0, fg_app_workers(worker->app), progress, err);
+    if (rc == FG_OK &&
+        !(*embeddings = malloc((size_t)people.people * (size_t)people.size * sizeof **embeddings)))
+        rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory for %d people", people.people);
+    for (long i = 0, last = -1; i < people.photos && rc == FG_OK; i++)
+        if (people.faces[i].reason == FG_REASON_NONE && people.faces[i].person != last) {
+            last = people.faces[i].person;
+            memcpy(*embeddings + (size_t)(*count)++ * (size_t)people.size,
+                   people.embeddings + (size_t)i * (size_t)people.size,
+                   (size_t)people.size * sizeof **embeddings);
+        }
+    if (rc == FG_OK && *count < FG_MIN_COHORT) {
+        rc = FG_FAIL(err, FG_ERR_INPUT, "%s: usable faces of %ld people; a cohort needs %d at least", folder,
+                     *count, FG_MIN_COHORT);
+        free(*embeddings);
+        *embeddings = NULL;
+        *count = 0;
+    }
+    fg_people_deinit(&people);
+    return rc;
+}
+
 fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **embeddings, long *count,
                        fg_error *err)
 {
@@ -101,6 +130,8 @@ fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **e
     char path[FG_MAX_PATH], dir[FG_MAX_PATH];
     *embeddings = NULL;
     *count = 0;
+    if (app->settings->cohort && strchr(app->settings->cohort, '/'))
+        return load_folder(worker, app->settings->cohort, progress, embeddings, count, err);
 
     fg_code rc = fg_models_load(&models, app->model_path, err);
     if (rc == FG_OK)

@@ -5,6 +5,7 @@
 #include "flow/enroll_parts.h"
 
 #include "base/clock.h"
+#include "face/vary.h"
 #include "media/image.h"
 #include "media/video.h"
 
@@ -50,6 +51,41 @@ static fg_code keep_frame(fg_enrolling *e, int file, const fg_frame *frame, fg_e
     return rc;
 }
 
+/* The face of a look becomes a template, its chip waits for its turn to be embedded. */
+static fg_code queue(fg_enrolling *e, int file, const fg_frame *frame, fg_look *look, batch *b, fg_error *err)
+{
+    fg_code rc = fg_enrolling_add(e, file, frame, look, err);
+    if (rc != FG_OK)
+        return rc;
+    b->at[b->count] = e->template_count - 1;
+    b->chips[b->count++] = look->chip; /* moved */
+    look->chip = (fg_frame){0};
+    return b->count == EMBED_BATCH ? embed_batch(e, b, err) : FG_OK;
+}
+
+/* Who is enrolled from a single photo is also enrolled from what other photos of the face might look like. */
+static fg_code queue_variations(fg_enrolling *e, int file, const fg_frame *frame, const fg_look *look,
+                                batch *b, fg_error *err)
+{
+    fg_code rc = FG_OK;
+    for (int v = 1; v < FG_VARIATIONS && rc == FG_OK; v++) {
+        fg_look varied = *look;
+        fg_frame numbered = *frame;
+        numbered.index = v;
+        varied.chip = (fg_frame){0};
+        rc = fg_vary(e->app->engine, frame, look->face.points, v, &varied.chip, err);
+        if (rc == FG_OK)
+            rc = queue(e, file, &numbered, &varied, b, err);
+        fg_frame_deinit(&varied.chip);
+    }
+    return rc;
+}
+
+static bool single_photo(const fg_enrolling *e)
+{
+    return e->request->file_count == 1 && !e->request->add && strcmp(e->sources[0].kind, "photo") == 0;
+}
+
 /* One sampled frame or photo: looked at, told to whoever watches, and its face queued for embedding. */
 static fg_code take_frame(fg_enrolling *e, int file, const fg_frame *frame, batch *b, fg_error *err)
 {
@@ -69,14 +105,10 @@ static fg_code take_frame(fg_enrolling *e, int file, const fg_frame *frame, batc
         e->request->seen(e->request->seen_context, file, frame, &look);
     if (look.reason != FG_REASON_NONE)
         goto done;
-    if ((rc = fg_enrolling_add(e, file, frame, &look, err)) != FG_OK)
-        goto done;
-    b->at[b->count] = e->template_count - 1;
-    b->chips[b->count++] = look.chip; /* moved */
-    look.chip = (fg_frame){0};
-    file_report->faces_used++;
-    if (b->count == EMBED_BATCH)
-        rc = embed_batch(e, b, err);
+    rc = queue(e, file, frame, &look, b, err);
+    if (rc == FG_OK && single_photo(e))
+        rc = queue_variations(e, file, frame, &look, b, err);
+    file_report->faces_used += rc == FG_OK;
 done:
     fg_look_deinit(&look);
     return rc;

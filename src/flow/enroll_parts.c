@@ -50,13 +50,16 @@ fg_code fg_enrolling_begin(fg_enrolling *e, fg_error *err)
         return rc;
     if (rc == FG_ERR_NOT_FOUND && (!r->role || !*r->role))
         return FG_FAIL(err, FG_ERR_USAGE, "give %s a role with --role", r->name);
+    fg_code same = fg_embedder_check(e->app, err);
+    if (same != FG_OK)
+        return same;
     random_part(part, sizeof part);
     if (rc == FG_OK)
         snprintf(e->member_prefix, sizeof e->member_prefix, "%s", e->existing.blob_prefix);
     else
         snprintf(e->member_prefix, sizeof e->member_prefix, "members/%s/", part);
     random_part(part, sizeof part);
-    snprintf(e->prefix, sizeof e->prefix, "%.40s%s/", e->member_prefix, part);
+    snprintf(e->prefix, sizeof e->prefix, "%s%s/", e->member_prefix, part);
     e->sources = calloc((size_t)r->file_count, sizeof *e->sources);
     e->report->files = calloc((size_t)r->file_count, sizeof *e->report->files);
     if (!e->sources || !e->report->files)
@@ -112,6 +115,7 @@ static fg_code grow(fg_enrolling *e, fg_error *err)
 fg_code fg_enrolling_add(fg_enrolling *e, int file, const fg_frame *frame, const fg_look *look, fg_error *err)
 {
     const fg_engine_info *info = fg_engine_info_view(e->app->engine);
+    fg_frame kept = {0};
     uint8_t *png = NULL;
     size_t png_size = 0;
     char key[128];
@@ -119,7 +123,11 @@ fg_code fg_enrolling_add(fg_enrolling *e, int file, const fg_frame *frame, const
     if (rc != FG_OK)
         return rc;
     snprintf(key, sizeof key, "%schips/%02d-%06d.png", e->prefix, file, frame->index);
-    if ((rc = fg_image_encode_png(&look->chip, &png, &png_size, err)) != FG_OK)
+    if ((rc = fg_kept_cut(frame, look->face.points, &kept, err)) != FG_OK)
+        return rc;
+    rc = fg_image_encode_png(&kept, &png, &png_size, err);
+    fg_frame_deinit(&kept);
+    if (rc != FG_OK)
         return rc;
     rc = fg_blob_put(e->app->blob, key, png, png_size, err);
     free(png);
@@ -300,6 +308,7 @@ fg_code fg_enrolling_commit(fg_enrolling *e, fg_error *err)
         .source_count = e->request->file_count,
         .templates = e->templates,
         .template_count = e->template_count,
+        .embedder = fg_engine_info_view(e->app->engine)->embedder,
     };
     return fg_store_enroll(e->app->store, &enrolment, &e->report->member_id, err);
 }

@@ -11,7 +11,7 @@ typedef struct fg_enrolling {
     fg_enroll_report *report;
     fg_member existing; /* with request->add; else zero */
     char member_prefix[64];
-    char prefix[80];    /* of this enrolment, below member_prefix; pending until the commit */
+    char prefix[96];    /* of this enrolment, below member_prefix; pending until the commit */
     fg_source *sources; /* file_count */
     fg_template *templates;
     long template_count, template_capacity;

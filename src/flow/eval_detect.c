@@ -163,20 +163,20 @@ static void sum_up(evaluation *e)
     if (e->hit_count)
         qsort(e->hits, (size_t)e->hit_count, sizeof *e->hits, by_score);
     /* From the last to the first, so that each recall gets the best precision at it or beyond. */
-    for (long i = e->hit_count - 1; i >= 0; i--) {
+    for (long i = e->hits ? e->hit_count - 1 : -1; i >= 0; i--) {
         precision = fmax(precision, (double)right / (double)(i + 1));
         if (e->hits[i].right) {
             area += precision;
             right--;
         }
     }
-    if (r->found)
+    if (e->overlaps)
         qsort(e->overlaps, (size_t)r->found, sizeof *e->overlaps, ascending);
     r->detections = e->hit_count;
     r->recall = r->faces ? (double)r->found / (double)r->faces : NAN;
     r->precision = r->detections ? (double)r->found / (double)r->detections : NAN;
     r->average_precision = r->faces ? area / (double)r->faces : NAN;
-    r->median_overlap = r->found ? e->overlaps[r->found / 2] : NAN;
+    r->median_overlap = r->found && e->overlaps ? e->overlaps[r->found / 2] : NAN;
 }
 
 fg_code fg_eval_detect_run(fg_worker *worker, const char *images_dir, const char *boxes_path,

@@ -77,21 +77,32 @@ static fg_code add_pair(evaluation *e, char *line, int fold, fg_error *err)
     return rc == FG_OK ? add_photo(e, n == 3 ? word[0] : word[2], j, &p->b, err) : rc;
 }
 
+static fg_code read_header(evaluation *e, const char *line, const char *path, long *each, fg_error *err)
+{
+    char *end = NULL;
+    long folds = strtol(line, &end, 10);
+    *each = strtol(end, &end, 10);
+    if (*end != 0 && *end != '\r')
+        *each = 0;
+    if (folds < 2 || folds > FG_EVAL_FOLDS || *each < 1 || *each > MAX_PAIRS)
+        return FG_FAIL(err, FG_ERR_INPUT,
+                       "%s: the first line must give the folds (2 to %d) and the pairs of each", path,
+                       FG_EVAL_FOLDS);
+    e->folds = (int)folds;
+    return FG_OK;
+}
+
 static fg_code read_pairs(evaluation *e, const char *path, int limit, fg_error *err)
 {
     fg_buf text;
     char *save = NULL;
-    long each = 0, number = 0;
+    long each = 1, number = 0;
     fg_buf_init(&text, MAX_PAIRS_BYTES);
     fg_code rc = fg_file_read(path, &text, err);
     for (char *line = rc == FG_OK && text.size ? strtok_r((char *)text.data, "\n", &save) : NULL;
          line && rc == FG_OK; line = strtok_r(NULL, "\n", &save), number++) {
         if (number == 0) {
-            if (sscanf(line, "%d %ld", &e->folds, &each) != 2 || e->folds < 2 || e->folds > FG_EVAL_FOLDS ||
-                each < 1 || each > MAX_PAIRS)
-                rc = FG_FAIL(err, FG_ERR_INPUT,
-                             "%s: the first line must give the folds (2 to %d) and the pairs of each", path,
-                             FG_EVAL_FOLDS);
+            rc = read_header(e, line, path, &each, err);
             continue;
         }
         long at = (number - 1) % each; /* in its block of matched or mismatched pairs */
@@ -239,7 +250,8 @@ static double best_threshold(const evaluation *e, int without)
 static void measure(evaluation *e, fg_eval_lfw *result)
 {
     double sum = 0, squares = 0;
-    qsort(e->pairs, (size_t)e->pair_count, sizeof *e->pairs, by_similarity);
+    if (e->pairs)
+        qsort(e->pairs, (size_t)e->pair_count, sizeof *e->pairs, by_similarity);
     for (int fold = 0; fold < e->folds; fold++) {
         double threshold = best_threshold(e, fold);
         long right = 0, all = 0;

@@ -20,9 +20,18 @@
 typedef struct fg_app fg_app;
 typedef struct fg_worker fg_worker;
 
-/* What a command needs opened; MODELS: their path alone; TRY_ENGINE: the engine, if it can be. Without
- * CREATE, a data folder that is not there is FG_ERR_STATE, and none is made. */
-enum { FG_APP_STORE = 1, FG_APP_ENGINE = 2, FG_APP_CREATE = 4, FG_APP_MODELS = 8, FG_APP_TRY_ENGINE = 16 };
+/* What a command needs opened; MODELS: their path alone; TRY_ENGINE: the engine, if it can be; TEAM_EMBEDDER:
+ * the engine is the team's, where there is a team, although the store is not needed. Without CREATE, a data
+ * folder that is not there is FG_ERR_STATE, and none is made. The embedder is that of the settings, else the
+ * team's, else the manifest's default. */
+enum {
+    FG_APP_STORE = 1,
+    FG_APP_ENGINE = 2,
+    FG_APP_CREATE = 4,
+    FG_APP_MODELS = 8,
+    FG_APP_TRY_ENGINE = 16,
+    FG_APP_TEAM_EMBEDDER = 32
+};
 
 /* settings and log are borrowed until the close. Deletes what a killed enrolment or removal left behind. */
 fg_code fg_app_open(fg_app **app, const fg_settings *settings, unsigned parts, const fg_log *log,
@@ -34,6 +43,9 @@ fg_blob *fg_app_blob(fg_app *app);
 const fg_engine *fg_app_engine(const fg_app *app);
 const char *fg_app_model_path(const fg_app *app); /* folders separated by ':' */
 const fg_log *fg_app_log(const fg_app *app);
+int fg_app_workers(const fg_app *app); /* threads to use: the setting, else one a core */
+/* The SVM's settings, the target rate, and what is known of the embedder. */
+void fg_app_train_options(const fg_app *app, fg_train_options *options);
 
 fg_code fg_worker_new(fg_worker **worker, fg_app *app, fg_error *err) FG_MUST_CHECK;
 void fg_worker_free(fg_worker *worker);
@@ -126,13 +138,33 @@ fg_code fg_member_remove(fg_app *app, int64_t member_id, const fg_actor *actor, 
 
 /* -- train -- */
 
+/* A member as training saw them. All but the count are cosines to a mean of templates, as the gate measures;
+ * NAN where there is nothing to compare with. */
+typedef struct fg_train_person {
+    int64_t member_id, nearest_id; /* 0: the only member */
+    long templates;
+    double own, own_low;      /* each template to the mean of the others: the mean, the lowest */
+    double nearest, stranger; /* the member's mean to that of the nearest member; to the nearest stranger */
+} fg_train_person;
+
+enum { FG_TRAIN_PEOPLE = 100 };
+
 typedef struct fg_train_result {
     int64_t version; /* 0 after a dry run */
     bool activated;
     fg_train_report report;
     char data_hash[FG_SHA256_HEX];
-    long stale_templates; /* of another model: not used; see `facegate models use` */
+    long stale_templates;                    /* of another model: not used; see `facegate models use` */
+    fg_train_person people[FG_TRAIN_PEOPLE]; /* those with the least room to others, worst first; none in a
+                                                team of more than 1000 */
+    int people_count;
 } fg_train_result;
+
+/* People who are in no team, embedded by this engine: *embeddings is count x embedding_size, the caller's to
+ * free. Either the manifest's cohort, computed once for each embedder and kept in the data folder, or, where
+ * the setting names a folder, one face of each person in it (see fg_people_load). */
+fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **embeddings, long *count,
+                       fg_error *err) FG_MUST_CHECK;
 
 /* dry_run, force and the SVM's settings come from the app's settings. */
 fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *progress,
@@ -140,6 +172,48 @@ fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *pr
 
 /* Makes a stored version the active one. FG_ERR_NOT_FOUND. */
 fg_code fg_activate(fg_app *app, int64_t version, const fg_actor *actor, fg_error *err) FG_MUST_CHECK;
+
+/* -- models -- */
+
+typedef struct fg_pull_result {
+    int files;                /* that are new; 0: everything was here */
+    uint64_t fetched_bytes;   /* now */
+    uint64_t resumed_bytes;   /* by an earlier try */
+    char folder[FG_MAX_PATH]; /* "" with files 0 */
+    double elapsed_ms;
+} fg_pull_result;
+
+/* Fetches what of a model is not on the model path, as the manifest says and from where it says.
+ * FG_ERR_MODEL: the server's file or the manifest is wrong; FG_ERR_BUSY: another pull is at it; else as
+ * fg_download_run. What was there before is as it was, unless all went well. */
+fg_code fg_models_pull(fg_app *app, const char *name, const fg_progress *progress, fg_pull_result *result,
+                       fg_error *err) FG_MUST_CHECK;
+
+/* -- the team's embedder -- */
+
+/* Opens the engine with this embedder of the manifest, whatever the settings say. FG_ERR_NOT_FOUND,
+ * FG_ERR_MODEL. */
+fg_code fg_app_open_engine(fg_app *app, const char *embedder, fg_error *err) FG_MUST_CHECK;
+
+/* The team's embedder, "" where none is remembered or there is no team; the app's parts say STORE or
+ * TEAM_EMBEDDER. */
+fg_code fg_app_embedder(fg_app *app, fg_embedder *team, fg_error *err) FG_MUST_CHECK;
+
+typedef struct fg_use_result {
+    fg_embedder before; /* "" where none was remembered */
+    long embedded;      /* templates that are of the new embedder now, and were not before */
+    long resumed;       /* of these, made by an earlier try */
+    long lost;          /* templates that were given up, with force */
+    int64_t version;    /* of the training that followed; 0: none was needed */
+    double elapsed_ms;
+} fg_use_result;
+
+/* Makes the engine's embedder the team's: embeds every template's picture again, replaces the old embeddings
+ * in one transaction, and trains anew where a classifier was in force. FG_ERR_STATE where templates have no
+ * picture any more, unless the settings say force. Whatever fails or kills it before that transaction, the
+ * old embedder stays in force, and the next try goes on from there; afterwards, the next try trains. */
+fg_code fg_use_embedder(fg_worker *worker, const fg_actor *actor, const fg_progress *progress,
+                        fg_use_result *result, fg_error *err) FG_MUST_CHECK;
 
 /* -- verify -- */
 
@@ -151,9 +225,10 @@ typedef struct fg_verification {
     int faces;
     fg_face face; /* the largest, in pixels of the upright original; width 0 where there is none */
     fg_quality quality;
-    fg_frame chip;      /* aligned; empty where there is no face */
-    int width, height;  /* of the upright original */
-    int64_t classifier; /* version */
+    fg_frame chip;        /* aligned; empty where there is no face */
+    int width, height;    /* of the upright original */
+    int64_t classifier;   /* version; 0 where an endpoint has decided */
+    const char *endpoint; /* its name, borrowed from the app; else NULL */
     double threshold;
     double decode_ms, detect_ms, embed_ms, decide_ms, elapsed_ms;
 } fg_verification;
@@ -193,6 +268,50 @@ typedef struct fg_comparison {
 fg_code fg_compare(fg_worker *worker, const char *path_a, const char *path_b, fg_comparison *comparison,
                    fg_error *err) FG_MUST_CHECK;
 
+/* -- settings that are changed while the server runs: kept in the store, before flags and defaults -- */
+
+typedef enum fg_tune {
+    FG_TUNE_EVERY,
+    FG_TUNE_KEEP_ORIGINALS,
+    FG_TUNE_MIN_FACE,
+    FG_TUNE_MIN_SHARPNESS,
+    FG_TUNE_MIN_BRIGHTNESS,
+    FG_TUNE_MAX_BRIGHTNESS,
+    FG_TUNE_MAX_YAW,
+    FG_TUNE_MAX_PITCH,
+    FG_TUNE_MAX_ROLL,
+    FG_TUNE_RETENTION_ORIGINALS, /* days; 0: for ever */
+    FG_TUNE_RETENTION_CHIPS,
+    FG_TUNE_RETENTION_ATTEMPTS,
+    FG_TUNE_COUNT
+} fg_tune;
+
+typedef struct fg_tuning {
+    const char *name;
+    double min, max;
+    enum { FG_TUNING_NUMBER, FG_TUNING_WHOLE, FG_TUNING_SWITCH } kind;
+} fg_tuning;
+
+extern const fg_tuning fg_tunings[FG_TUNE_COUNT];
+
+/* Reads what is stored; until then everything is as the flags and defaults say. */
+fg_code fg_tuning_load(fg_app *app, fg_error *err) FG_MUST_CHECK;
+double fg_tuning_get(const fg_app *app, fg_tune which);     /* in force; safe from any thread */
+double fg_tuning_default(const fg_app *app, fg_tune which); /* where nothing is stored */
+double fg_tuning_min(const fg_app *app, fg_tune which);
+/* Those that are marked as changed, all or none; NaN: back to the default. FG_ERR_INPUT names the setting. */
+fg_code fg_tuning_set(fg_app *app, const double values[FG_TUNE_COUNT], const bool changed[FG_TUNE_COUNT],
+                      const fg_actor *actor, fg_error *err) FG_MUST_CHECK;
+
+typedef struct fg_retained {
+    long originals, chips, attempts;
+} fg_retained;
+
+/* Deletes for good what is older than the settings say; *gone counts it. */
+fg_code fg_retention_apply(fg_app *app, fg_retained *gone, fg_error *err) FG_MUST_CHECK;
+/* Members, chips, originals, classifier versions, jobs and attempts, for good; keys and settings stay. */
+fg_code fg_reset(fg_app *app, const fg_actor *actor, fg_error *err) FG_MUST_CHECK;
+
 /* -- JSON, the same documents on the command line and over HTTP (needs jansson.h) -- */
 
 struct json_t;
@@ -202,7 +321,8 @@ struct json_t *fg_verification_json(const fg_verification *verification, const f
 struct json_t *fg_face_json(const fg_face *face);
 struct json_t *fg_member_json(const fg_member *member);
 struct json_t *fg_enroll_report_json(const fg_enroll_report *report, const char *member);
-struct json_t *fg_train_report_json(const fg_train_report *report, fg_app *app);
+/* With the people. */
+struct json_t *fg_train_report_json(const fg_train_result *result, fg_app *app);
 struct json_t *fg_train_result_json(const fg_train_result *result, fg_app *app);
 struct json_t *fg_version_json(const fg_version_info *info);
 struct json_t *fg_audit_json(const fg_audit_row *row);

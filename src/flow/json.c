@@ -54,16 +54,20 @@ json_t *fg_verification_json(const fg_verification *v, const fg_app *app, const 
     json_t *reasons = json_array();
     for (int i = 0; i < v->decision.reason_count; i++)
         json_array_append_new(reasons, json_string(fg_reason_name(v->decision.reasons[i])));
-    return json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:s, s:o}", "input", input, "decision",
+    json_t *document = json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "input", input, "decision",
         fg_verdict_name(v->decision.verdict), "member", known ? json_string(v->member.name) : json_null(),
         "role", known ? json_string(v->member.role) : json_null(), "rights",
         strings(v->member.rights, known ? v->member.right_count : 0), "probability",
         v->ranked ? number(v->ranking.best.probability, 4) : json_null(), "threshold",
         number(v->threshold, 4), "similarity",
         v->ranked ? number(v->ranking.best.similarity, 4) : json_null(), "reasons", reasons, "face",
-        v->face.width > 0 ? fg_face_json(&v->face) : json_null(), "classifier", (json_int_t)v->classifier,
-        "model", fg_engine_info_view(app->engine)->embedder, "elapsed_ms", number(v->elapsed_ms, 2));
+        v->face.width > 0 ? fg_face_json(&v->face) : json_null(), "classifier",
+        v->endpoint ? json_null() : json_integer((json_int_t)v->classifier), "model",
+        fg_engine_info_view(app->engine)->embedder, "elapsed_ms", number(v->elapsed_ms, 2));
+    if (document && v->endpoint)
+        json_object_set_new(document, "endpoint", json_string(v->endpoint));
+    return document;
 }
 
 json_t *fg_member_json(const fg_member *m)
@@ -121,8 +125,24 @@ static const char *const warning_names[] = {
     [FG_WARN_OUTLIERS] = "outliers",
 };
 
-json_t *fg_train_report_json(const fg_train_report *r, fg_app *app)
+static json_t *people_json(const fg_train_result *result, fg_app *app)
 {
+    json_t *people = json_array();
+    for (int i = 0; i < result->people_count; i++) {
+        const fg_train_person *p = &result->people[i];
+        json_array_append_new(
+            people, json_pack("{s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "id", (json_int_t)p->member_id,
+                              "member", member_name(app, p->member_id), "templates", (json_int_t)p->templates,
+                              "own", number(p->own, 4), "own_low", number(p->own_low, 4), "nearest_member",
+                              member_name(app, p->nearest_id), "nearest", number(p->nearest, 4), "stranger",
+                              number(p->stranger, 4)));
+    }
+    return people;
+}
+
+json_t *fg_train_report_json(const fg_train_result *result, fg_app *app)
+{
+    const fg_train_report *r = &result->report;
     json_t *warnings = json_array();
     for (int i = 0; i < r->warning_count; i++) {
         const fg_train_warning *w = &r->warnings[i];
@@ -131,19 +151,20 @@ json_t *fg_train_report_json(const fg_train_report *r, fg_app *app)
                                         member_name(app, w->member_id), "other",
                                         member_name(app, w->other_id), "value", number(w->value, 4)));
     }
-    return json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "members", r->members,
+    return json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "members", r->members,
                      "templates", (json_int_t)r->templates, "outliers", (json_int_t)r->outliers, "cohort",
                      (json_int_t)r->cohort, "similarity_gate", number(r->similarity_gate, 4), "far",
                      number(r->far, 6), "far_low", number(r->far_low, 6), "far_high", number(r->far_high, 6),
-                     "frr", number(r->frr, 6), "seconds", number(r->seconds, 3), "warnings", warnings);
+                     "frr", number(r->frr, 6), "seconds", number(r->seconds, 3), "warnings", warnings,
+                     "people", people_json(result, app));
 }
 
 json_t *fg_train_result_json(const fg_train_result *result, fg_app *app)
 {
-    return json_pack(
-        "{s:o, s:b, s:s, s:I, s:o}", "version", result->version ? json_integer(result->version) : json_null(),
-        "active", result->activated, "data_hash", result->data_hash, "stale_templates",
-        (json_int_t)result->stale_templates, "report", fg_train_report_json(&result->report, app));
+    return json_pack("{s:o, s:b, s:s, s:I, s:o}", "version",
+                     result->version ? json_integer(result->version) : json_null(), "active",
+                     result->activated, "data_hash", result->data_hash, "stale_templates",
+                     (json_int_t)result->stale_templates, "report", fg_train_report_json(result, app));
 }
 
 json_t *fg_version_json(const fg_version_info *info)

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Templates of one source within this time are near copies: one segment. */
-enum { SEGMENT_MS = 2000 };
 /* A new version's error must be above the active one's by more than this to count as worse: small teams
  * measure coarsely. */
 static const double worse_frr = 0.02;
@@ -40,7 +38,7 @@ static fg_code gather(const fg_template_set *set, fg_gallery *gallery, columns *
         if (i == 0 || set->member_ids[i] != set->member_ids[i - 1])
             c->member_ids[gallery->members++] = set->member_ids[i];
         c->member[i] = gallery->members - 1;
-        c->segment[i] = set->source_ids[i] * 1000000 + set->times_ms[i] / SEGMENT_MS;
+        c->segment[i] = fg_segment_of(set->source_ids[i], set->times_ms[i]);
     }
     return FG_OK;
 }
@@ -90,20 +88,23 @@ static fg_code is_worse(fg_app *app, const fg_train_report *report, const char *
     return rc;
 }
 
-static fg_code store_version(fg_worker *worker, const fg_classifier *classifier, fg_train_result *result,
-                             bool activate, fg_error *err)
+static fg_code store_version(fg_worker *worker, const fg_classifier *classifier, const fg_gallery *gallery,
+                             fg_train_result *result, bool activate, fg_error *err)
 {
     const fg_settings *s = worker->app->settings;
     fg_buf data;
     fg_version_info info = {.created_ms = fg_clock_unix_ms()};
     fg_buf_init(&data, FG_MAX_CLASSIFIER_BYTES);
-    json_t *settings =
-        json_pack("{s:s, s:f, s:f, s:f}", "kernel", s->kernel, "c", s->c, "gamma", s->gamma, "far", s->far);
-    json_t *report = fg_train_report_json(&result->report, worker->app);
+    json_t *settings = json_pack("{s:s, s:f, s:f, s:f, s:s}", "kernel", s->kernel, "c", s->c, "gamma",
+                                 s->gamma, "far", s->far, "cohort", s->cohort ? s->cohort : "cohort");
+    json_t *report = fg_train_report_json(result, worker->app);
     info.settings_json = settings ? json_dumps(settings, JSON_COMPACT) : NULL;
     info.report_json = report ? json_dumps(report, JSON_COMPACT) : NULL;
     json_decref(settings);
     json_decref(report);
+    /* Whom it was learnt from: who is removed while the training runs does not stay in it. */
+    info.member_ids = (int64_t *)gallery->member_ids;
+    info.member_count = gallery->members;
     memcpy(info.model_hash, fg_engine_info_view(worker->app->engine)->model_hash, sizeof info.model_hash);
     memcpy(info.data_hash, result->data_hash, sizeof info.data_hash);
     fg_code rc = info.settings_json && info.report_json ? fg_classifier_write(classifier, &data, err)
@@ -111,6 +112,7 @@ static fg_code store_version(fg_worker *worker, const fg_classifier *classifier,
     if (rc == FG_OK)
         rc = fg_store_version_add(worker->app->store, &info, data.data, data.size, activate, &result->version,
                                   err);
+    info.member_ids = NULL;
     fg_version_info_deinit(&info);
     fg_buf_deinit(&data);
     return rc;
@@ -122,12 +124,7 @@ fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *pr
     fg_app *app = worker->app;
     const fg_settings *s = app->settings;
     const fg_engine_info *model = fg_engine_info_view(app->engine);
-    const fg_train_options options = {
-        .kernel = strcmp(s->kernel, "rbf") == 0 ? FG_KERNEL_RBF : FG_KERNEL_LINEAR,
-        .c = s->c,
-        .gamma = s->gamma,
-        .far = s->far,
-    };
+    fg_train_options options;
     fg_template_set set = {0};
     fg_gallery gallery = {0};
     fg_cohort cohort = {.embedding_size = model->embedding_size};
@@ -136,6 +133,7 @@ fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *pr
     float *strangers = NULL;
     bool worse = false;
     *result = (fg_train_result){0};
+    fg_app_train_options(app, &options);
 
     fg_code rc = fg_store_templates(app->store, model->model_hash, &set, &result->stale_templates, err);
     if (rc != FG_OK)
@@ -155,12 +153,13 @@ fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *pr
         goto done;
     cohort.embeddings = strangers;
     if ((rc = fg_classifier_train(&classifier, &gallery, &cohort, &options, &result->report, progress,
-                                  err)) != FG_OK)
+                                  err)) != FG_OK ||
+        (rc = fg_train_look_at_people(&gallery, &cohort, result, err)) != FG_OK)
         goto done;
     if (s->dry_run || (rc = is_worse(app, &result->report, model->model_hash, &worse, err)) != FG_OK)
         goto done;
     result->activated = !worse || s->force;
-    if ((rc = store_version(worker, classifier, result, result->activated, err)) == FG_OK)
+    if ((rc = store_version(worker, classifier, &gallery, result, result->activated, err)) == FG_OK)
         rc = fg_record(app, actor, "train", "", err);
 done:
     fg_classifier_free(classifier);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "media/image.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,15 +18,65 @@ static fg_code decode(fg_worker *worker, const fg_verify_request *request, fg_fr
                            request->name ? request->name : "photo", err);
 }
 
-static fg_code rank(fg_worker *worker, const fg_active *active, fg_verification *v, fg_error *err)
+/* Who decides: the active classifier, or the endpoint of the settings. */
+typedef struct judge {
+    fg_active *active;
+    fg_remote *remote;         /* NULL: the active one */
+    fg_remote_ranking verdict; /* of the remote one */
+} judge;
+
+static fg_code find_judge(fg_app *app, judge *j, fg_verification *v, fg_error *err)
+{
+    fg_code rc = fg_app_remote(app, &j->remote, err);
+    if (rc == FG_OK && !j->remote)
+        rc = fg_active_acquire(app, &j->active, err);
+    if (rc == FG_OK && j->remote)
+        v->endpoint = fg_remote_endpoint(j->remote);
+    else if (rc == FG_OK)
+        v->classifier = j->active->info.version;
+    return rc;
+}
+
+/* Names into members; a name that is nobody's here is nobody. */
+static fg_code find_named(fg_app *app, const fg_remote_score *named, double similarity, fg_score *score,
+                          fg_error *err)
+{
+    fg_member member = {0};
+    *score = (fg_score){.probability = named->probability, .similarity = similarity};
+    fg_code rc = *named->name ? fg_store_member_by_name(app->store, named->name, &member, err) : FG_OK;
+    score->member_id = rc == FG_OK ? member.id : 0;
+    if (rc == FG_ERR_NOT_FOUND) {
+        score->probability = 0;
+        rc = FG_OK;
+    }
+    fg_member_deinit(&member);
+    return rc;
+}
+
+static fg_code rank_remote(fg_app *app, judge *j, const float *probe, int size, fg_ranking *ranking,
+                           fg_error *err)
+{
+    fg_code rc = fg_remote_rank(j->remote, probe, size, &j->verdict, err);
+    const double similarity = isfinite(j->verdict.similarity) ? j->verdict.similarity : 0;
+    if (rc == FG_OK)
+        rc = find_named(app, &j->verdict.best, similarity, &ranking->best, err);
+    if (rc == FG_OK)
+        rc = find_named(app, &j->verdict.second, 0, &ranking->second, err);
+    ranking->nobody = fmax(0, 1 - j->verdict.best.probability - j->verdict.second.probability);
+    ranking->similarity_gate = -1; /* the endpoint's own gate has been passed, or `refused` says not */
+    return rc;
+}
+
+static fg_code rank(fg_worker *worker, judge *j, fg_verification *v, fg_error *err)
 {
     float probe[FG_MAX_EMBEDDING];
+    const int size = fg_engine_info_view(worker->app->engine)->embedding_size;
     double start = fg_clock_monotonic_ms();
     fg_code rc = fg_embed(worker->session, &v->chip, 1, probe, err);
     v->embed_ms = fg_clock_monotonic_ms() - start;
     if (rc == FG_OK)
-        rc = fg_classifier_rank(active->classifier, probe,
-                                fg_engine_info_view(worker->app->engine)->embedding_size, &v->ranking, err);
+        rc = j->remote ? rank_remote(worker->app, j, probe, size, &v->ranking, err)
+                       : fg_classifier_rank(j->active->classifier, probe, size, &v->ranking, err);
     v->ranked = rc == FG_OK;
     return rc;
 }
@@ -71,16 +122,15 @@ static fg_code record(fg_app *app, const fg_verify_request *request, const fg_ve
 fg_code fg_verify(fg_worker *worker, const fg_verify_request *request, fg_verification *v, fg_error *err)
 {
     fg_app *app = worker->app;
-    fg_active *active = NULL;
+    judge j = {0};
     fg_frame frame = {0};
     fg_look look = {0};
     double scale = 1, start = fg_clock_monotonic_ms(), decoded, looked;
     *v = (fg_verification){.threshold = app->settings->threshold};
 
-    fg_code rc = fg_active_acquire(app, &active, err);
+    fg_code rc = find_judge(app, &j, v, err);
     if (rc != FG_OK)
         goto done;
-    v->classifier = active->info.version;
     if ((rc = decode(worker, request, &frame, &scale, err)) != FG_OK)
         goto done;
     decoded = fg_clock_monotonic_ms();
@@ -96,7 +146,7 @@ fg_code fg_verify(fg_worker *worker, const fg_verify_request *request, fg_verifi
     v->width = (int)((double)frame.width * scale + 0.5);
     v->height = (int)((double)frame.height * scale + 0.5);
     if (look.reason == FG_REASON_NONE) {
-        if ((rc = rank(worker, active, v, err)) != FG_OK || (rc = find_member(app, v, err)) != FG_OK)
+        if ((rc = rank(worker, &j, v, err)) != FG_OK || (rc = find_member(app, v, err)) != FG_OK)
             goto done;
     }
 
@@ -112,6 +162,8 @@ fg_code fg_verify(fg_worker *worker, const fg_verify_request *request, fg_verifi
         .right_count = v->member.right_count,
     };
     fg_decide(&evidence, &policy, &v->decision);
+    if (v->ranked && j.remote && j.verdict.refused)
+        v->decision = (fg_decision){.verdict = FG_UNKNOWN, .reasons = {j.verdict.reason}, .reason_count = 1};
 
     /* An attempt that cannot be recorded is not answered: no entry without a trace. */
     if (request->actor.who)
@@ -123,7 +175,7 @@ fg_code fg_verify(fg_worker *worker, const fg_verify_request *request, fg_verifi
     if (rc == FG_OK && v->decision.verdict != FG_GRANTED && v->decision.verdict != FG_DENIED)
         fg_member_deinit(&v->member);
 done:
-    fg_active_release(app, active);
+    fg_active_release(app, j.active);
     fg_look_deinit(&look);
     fg_frame_deinit(&frame);
     if (rc != FG_OK)

@@ -48,6 +48,22 @@ static int orientation_of(const fg_video *v)
     }
 }
 
+fg_code fg_video_read_rotation(const char *text, int *rotate, fg_error *err)
+{
+    static const struct {
+        const char *text;
+        int rotate;
+    } words[] = {
+        {"auto", FG_ROTATE_AUTO}, {"", FG_ROTATE_AUTO}, {"0", 0}, {"90", 90}, {"180", 180}, {"270", 270}};
+    *rotate = FG_ROTATE_AUTO;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(text ? text : "", words[i].text) == 0) {
+            *rotate = words[i].rotate;
+            return FG_OK;
+        }
+    return FG_FAIL(err, FG_ERR_INPUT, "rotate: give auto, 0, 90, 180 or 270");
+}
+
 static fg_code check_options(const fg_video_options *o, fg_error *err)
 {
     if (o->every < 1)

@@ -14,6 +14,10 @@ typedef struct fg_video fg_video;
 
 enum { FG_ROTATE_AUTO = -1 };
 
+/* "auto" (or NULL, or empty), "0", "90", "180", "270" to what fg_video_options.rotate takes; anything else is
+ * FG_ERR_INPUT. */
+fg_code fg_video_read_rotation(const char *text, int *rotate, fg_error *err) FG_MUST_CHECK;
+
 typedef struct fg_video_options {
     int every;    /* >= 1: frames 0, every, 2 * every ... are returned */
     int rotate;   /* FG_ROTATE_AUTO, or 0, 90, 180, 270 degrees clockwise in place of the display matrix */

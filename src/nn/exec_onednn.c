@@ -97,9 +97,9 @@ static fg_code warm_up(fg_net *net, int height, int width, fg_error *err)
     float *zeros = calloc((size_t)height * (size_t)width * (size_t)net->info.channels, sizeof *zeros);
     fg_code rc = zeros ? fg_net_run_new(&run, net, err)
                        : FG_FAIL(err, FG_ERR_MEMORY, "%s: out of memory", net->graph.path);
-    if (!rc)
+    if (!rc && run)
         rc = fg_net_exec(run, zeros, 1, height, width, outputs, err);
-    if (!rc)
+    if (!rc && run)
         net->info.macs = run->plans[0]->macs;
     fg_net_run_free(run);
     free(zeros);

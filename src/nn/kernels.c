@@ -152,8 +152,8 @@ static void per_channel(per_channel_run *run, const nn_layout *l, nn_dtype st, c
                         void *dst, const float *a, const float *b)
 {
     enum { MOST_LANES = 64 };
-    float wide_a[MOST_LANES * NN_LANES];
-    float wide_b[MOST_LANES * NN_LANES];
+    float wide_a[MOST_LANES * NN_LANES] = {0};
+    float wide_b[MOST_LANES * NN_LANES] = {0};
     int lanes = l->lanes;
     if (l->groups != 1 || lanes == 1 || lanes >= MOST_LANES || lanes % NN_LANES == 0) {
         run(l, st, src, dt, dst, a, b);

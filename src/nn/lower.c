@@ -12,7 +12,7 @@ typedef struct lowering {
     size_t folded;    /* numbers in folded constants, capped: a small file could multiply them */
 } lowering;
 
-#define FAIL(l, node, code, ...) nn_node_fail((l)->graph, (node), err, (code), __VA_ARGS__)
+#define FAIL(l, node, code, ...) fg_failed(nn_node_fail((l)->graph, (node), err, (code), __VA_ARGS__))
 
 static int resolve(const lowering *l, int value)
 {
@@ -196,7 +196,7 @@ static fg_code lower_arithmetic(lowering *l, nn_node *node, fg_error *err)
     if (node->op == NN_DIV && first)
         return FAIL(l, node, FG_ERR_UNSUPPORTED, "divides a constant by data");
     fg_code rc = per_channel(l, node, constant_of(l, node, first ? 0 : 1), x, false, &numbers, err);
-    if (rc)
+    if (rc || !numbers)
         return rc;
     node->channels = x->dims[1];
     node->scale = nn_lanes_new((size_t)node->channels);
@@ -421,7 +421,7 @@ static fg_code lower_dequantise(lowering *l, nn_node *node, fg_error *err)
 {
     int producer = l->graph->values[node->inputs[0]].producer;
     const nn_node *quantise = producer < 0 ? NULL : l->graph->nodes[producer];
-    nn_quant quant;
+    nn_quant quant = {0};
     fg_code rc = read_quant(l, node, &quant, err);
     if (rc)
         return rc;
@@ -522,8 +522,6 @@ static fg_code lower_node(lowering *l, nn_node *node, fg_error *err)
         node->op = NN_GLOBALAVG;
         break;
     case NN_FLATTEN:
-        rc = lower_axis(l, node, err);
-        break;
     case NN_SOFTMAX:
     case NN_CONCAT:
         rc = lower_axis(l, node, err);

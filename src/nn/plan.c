@@ -153,7 +153,7 @@ static fg_code widen(nn_planner *p, int value)
         rc = nn_plan_buffer(p, dnnl_memory_desc_get_size(&to.md), &to.buffer);
     if (!rc)
         rc = nn_plan_step(p, NN_STEP_DEQUANTISE, NULL, &step);
-    if (rc)
+    if (rc || !step)
         return rc;
     step->layout = layout;
     step->src_type = nn_type_of(&from.md);

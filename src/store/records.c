@@ -72,6 +72,14 @@ void fg_members_free(fg_member *members, long count)
     free(members);
 }
 
+void fg_member_names_free(int64_t *ids, char **names, long count)
+{
+    for (long i = 0; names && i < count; i++)
+        free(names[i]);
+    free(names);
+    free(ids);
+}
+
 void fg_sources_free(fg_source *sources, long count)
 {
     for (long i = 0; sources && i < count; i++)
@@ -105,4 +113,21 @@ void fg_audit_free(fg_audit_row *rows, long count)
     for (long i = 0; rows && i < count; i++)
         fg_audit_row_deinit(&rows[i]);
     free(rows);
+}
+
+void fg_job_records_free(fg_job_record *jobs, long count)
+{
+    for (long i = 0; jobs && i < count; i++) {
+        free(jobs[i].subject);
+        free(jobs[i].order_json);
+        free(jobs[i].end_json);
+    }
+    free(jobs);
+}
+
+void fg_keys_texts_free(char **keys, long count)
+{
+    for (long i = 0; keys && i < count; i++)
+        free(keys[i]);
+    free(keys);
 }

@@ -17,7 +17,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-enum { FG_SQL_CACHE = 24 };
+enum { FG_SQL_CACHE = 40 };
 
 typedef struct fg_sqlite {
     fg_store base;
@@ -97,6 +97,10 @@ fg_code fg_sql_grow(void **items, long count, long *capacity, size_t size, fg_er
 fg_code fg_sqlite_rights_replace(fg_sqlite *s, int64_t member_id, const char *const *rights, int count,
                                  fg_error *err) FG_MUST_CHECK;
 fg_code fg_sqlite_pending_insert(fg_sqlite *s, const char *blob_prefix, fg_error *err) FG_MUST_CHECK;
+/* The team's embedder is that of the enrolment, or becomes it where the team has none; else FG_ERR_STATE. */
+fg_code fg_sqlite_embedder_take(fg_sqlite *s, const fg_enrolment *enrolment, fg_error *err) FG_MUST_CHECK;
+/* Reads a template without its embedding; see fg_sqlite_template_chips for the columns. */
+fg_code fg_sqlite_read_chip(const fg_sql *q, void *row, fg_error *err) FG_MUST_CHECK;
 /* The row of an embedder, made if there is none. */
 fg_code fg_sqlite_model_id(fg_sqlite *s, const char *hash, int64_t *id, fg_error *err) FG_MUST_CHECK;
 

@@ -22,6 +22,7 @@ sqlite3 *fg_sqlite_connection(fg_store *store);
 
 /* sqlite_members.c */
 fg_code fg_sqlite_members(fg_store *store, fg_member **members, long *count, fg_error *err);
+fg_code fg_sqlite_member_names(fg_store *store, int64_t **ids, char ***names, long *count, fg_error *err);
 fg_code fg_sqlite_member_by_id(fg_store *store, int64_t id, fg_member *member, fg_error *err);
 fg_code fg_sqlite_member_by_name(fg_store *store, const char *name, fg_member *member, fg_error *err);
 fg_code fg_sqlite_member_set(fg_store *store, int64_t id, const fg_member_change *change, fg_error *err);
@@ -29,7 +30,8 @@ fg_code fg_sqlite_member_remove(fg_store *store, int64_t id, fg_error *err);
 fg_code fg_sqlite_member_seen(fg_store *store, int64_t id, int64_t when_ms, fg_error *err);
 
 /* sqlite_enroll.c */
-fg_code fg_sqlite_enroll(fg_store *store, const fg_enrolment *enrolment, int64_t *member_id, fg_error *err);
+fg_code fg_sqlite_enroll(fg_store *store, const fg_enrolment *enrolments, long count, int64_t *member_ids,
+                         fg_error *err);
 fg_code fg_sqlite_sources(fg_store *store, int64_t member_id, fg_source **sources, long *count,
                           fg_error *err);
 
@@ -43,8 +45,16 @@ fg_code fg_sqlite_templates(fg_store *store, const char *model_hash, fg_template
                             fg_error *err);
 fg_code fg_sqlite_template_chips(fg_store *store, int64_t member_id, fg_template **templates, long *count,
                                  fg_error *err);
-fg_code fg_sqlite_templates_reembed(fg_store *store, const char *model_hash, int embedding_size,
-                                    const int64_t *ids, const float *embeddings, long count, fg_error *err);
+
+/* sqlite_embedder.c */
+fg_code fg_sqlite_embedder(fg_store *store, fg_embedder *embedder, fg_error *err);
+fg_code fg_sqlite_reembed_begin(fg_store *store, const char *model_hash, long *staged, fg_error *err);
+fg_code fg_sqlite_reembed_todo(fg_store *store, const char *model_hash, fg_template **templates, long *count,
+                               fg_error *err);
+fg_code fg_sqlite_reembed_stage(fg_store *store, const char *model_hash, int embedding_size,
+                                const int64_t *ids, const float *embeddings, long count, fg_error *err);
+fg_code fg_sqlite_reembed_switch(fg_store *store, const char *name, const char *model_hash,
+                                 fg_reembedded *result, fg_error *err);
 
 /* sqlite_versions.c */
 fg_code fg_sqlite_version_add(fg_store *store, const fg_version_info *info, const void *data, size_t size,
@@ -62,7 +72,20 @@ fg_code fg_sqlite_keys(fg_store *store, fg_key **keys, long *count, fg_error *er
 fg_code fg_sqlite_key_revoke(fg_store *store, const char *id, int64_t when_ms, fg_error *err);
 fg_code fg_sqlite_key_used(fg_store *store, const char *id, int64_t when_ms, fg_error *err);
 fg_code fg_sqlite_audit_add(fg_store *store, const fg_audit_row *row, fg_error *err);
-fg_code fg_sqlite_audit(fg_store *store, int64_t before_id, int limit, fg_audit_row **rows, long *count,
-                        fg_error *err);
+fg_code fg_sqlite_audit_find(fg_store *store, const fg_audit_filter *filter, fg_audit_row **rows, long *count,
+                             fg_error *err);
+
+/* sqlite_server.c */
+fg_code fg_sqlite_settings(fg_store *store, fg_setting_value **values, long *count, fg_error *err);
+fg_code fg_sqlite_settings_set(fg_store *store, const fg_setting_value *values, long count, fg_error *err);
+fg_code fg_sqlite_jobs(fg_store *store, fg_job_record **jobs, long *count, fg_error *err);
+fg_code fg_sqlite_job_put(fg_store *store, const fg_job_record *job, fg_error *err);
+fg_code fg_sqlite_job_remove(fg_store *store, const char *id, fg_error *err);
+fg_code fg_sqlite_expired(fg_store *store, fg_expiring what, int64_t before_ms, int limit, char ***keys,
+                          long *count, fg_error *err);
+fg_code fg_sqlite_blob_gone(fg_store *store, fg_expiring what, const char *key, fg_error *err);
+fg_code fg_sqlite_attempts_expire(fg_store *store, int64_t before_ms, int limit, long *count, fg_error *err);
+fg_code fg_sqlite_reset(fg_store *store, fg_error *err);
+fg_code fg_sqlite_vacuum(fg_store *store, fg_error *err);
 
 #endif

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #define KEY_COLUMNS                                                                                          \
-    "SELECT id, label, scope, created_ms, expires_ms, revoked_ms, used_ms, hash FROM access_key "
+    "SELECT id, label, scope, created_ms, expires_ms, revoked_ms, used_ms, hash, aws FROM access_key "
 
 fg_code fg_sqlite_key_add(fg_store *store, const fg_key *key, fg_error *err)
 {
@@ -17,8 +17,8 @@ fg_code fg_sqlite_key_add(fg_store *store, const fg_key *key, fg_error *err)
         return rc;
     fg_sql_prepare(
         &q, s,
-        "INSERT INTO access_key (id, label, scope, created_ms, expires_ms, revoked_ms, used_ms, hash) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+        "INSERT INTO access_key (id, label, scope, created_ms, expires_ms, revoked_ms, used_ms, hash, "
+        "aws) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
     fg_sql_text(&q, key->id);
     fg_sql_clean(&q, key->label);
     fg_sql_text(&q, key->scope);
@@ -27,6 +27,7 @@ fg_code fg_sqlite_key_add(fg_store *store, const fg_key *key, fg_error *err)
     fg_sql_int(&q, key->revoked_ms);
     fg_sql_int(&q, key->used_ms);
     fg_sql_blob(&q, key->hash, sizeof key->hash);
+    fg_sql_int(&q, key->aws);
     rc = fg_sql_run(&q, err);
     if (rc != FG_OK && fg_sql_is_duplicate(&q))
         rc = FG_FAIL(err, FG_ERR_EXISTS, "there is a key %s already", key->id);
@@ -45,6 +46,7 @@ static fg_code read_key(const fg_sql *q, void *row, fg_error *err)
     key->expires_ms = fg_sql_column_int(q, 4);
     key->revoked_ms = fg_sql_column_int(q, 5);
     key->used_ms = fg_sql_column_int(q, 6);
+    key->aws = fg_sql_column_int(q, 8) != 0;
     const void *hash = sqlite3_column_blob(q->stmt, 7);
     if (!hash || (size_t)sqlite3_column_bytes(q->stmt, 7) != sizeof key->hash)
         return FG_FAIL(err, FG_ERR_INPUT, "%s: damaged (a key has no hash); restore a backup",
@@ -168,8 +170,8 @@ static fg_code read_audit(const fg_sql *q, void *out, fg_error *err)
     return FG_OK;
 }
 
-fg_code fg_sqlite_audit(fg_store *store, int64_t before_id, int limit, fg_audit_row **rows, long *count,
-                        fg_error *err)
+fg_code fg_sqlite_audit_find(fg_store *store, const fg_audit_filter *f, fg_audit_row **rows, long *count,
+                             fg_error *err)
 {
     fg_sqlite *s = fg_sqlite_of(store);
     long n = 0;
@@ -181,9 +183,18 @@ fg_code fg_sqlite_audit(fg_store *store, int64_t before_id, int limit, fg_audit_
     fg_sql_prepare(
         &q, s,
         "SELECT id, time_ms, actor, source, action, subject, decision, reasons, probability, member_id "
-        "FROM audit WHERE id < ? ORDER BY id DESC LIMIT ?");
-    fg_sql_int(&q, before_id > 0 ? before_id : INT64_MAX);
-    fg_sql_int(&q, limit);
+        "FROM audit WHERE id < ?1 AND time_ms >= ?2 AND time_ms < ?3 AND (?4 = '' OR action = ?4) AND "
+        "(?5 = '' OR decision = ?5) AND (?6 = '' OR source = ?6) AND (?7 = '' OR subject = ?7 COLLATE NOCASE "
+        "OR member_id = (SELECT id FROM member WHERE name = ?7) OR CAST(member_id AS TEXT) = ?7) "
+        "ORDER BY id DESC LIMIT ?8");
+    fg_sql_int(&q, f->before_id > 0 ? f->before_id : INT64_MAX);
+    fg_sql_int(&q, f->from_ms);
+    fg_sql_int(&q, f->to_ms > 0 ? f->to_ms : INT64_MAX);
+    fg_sql_text(&q, f->action ? f->action : "");
+    fg_sql_text(&q, f->decision ? f->decision : "");
+    fg_sql_text(&q, f->source ? f->source : "");
+    fg_sql_text(&q, f->member ? f->member : "");
+    fg_sql_int(&q, f->limit);
     rc = fg_sql_end(s, fg_sql_list(&q, sizeof **rows, read_audit, &items, &n, err), err);
     if (rc != FG_OK) {
         fg_audit_free(items, n);

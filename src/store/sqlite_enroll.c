@@ -164,41 +164,51 @@ static fg_code add_templates(fg_sqlite *s, const fg_enrolment *e, int64_t member
     return rc;
 }
 
-fg_code fg_sqlite_enroll(fg_store *store, const fg_enrolment *e, int64_t *member_id, fg_error *err)
+/* Within a transaction. */
+static fg_code enroll_one(fg_sqlite *s, const fg_enrolment *e, int64_t *member_id, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
     const int64_t now_ms = fg_clock_unix_ms();
     int64_t id = 0;
     fg_sql q;
     int64_t *source_ids = calloc((size_t)e->source_count + 1, sizeof *source_ids);
     if (!source_ids)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
-    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
-    if (rc != FG_OK) {
-        free(source_ids);
-        return rc;
-    }
     fg_sql_prepare(&q, s, "SELECT id FROM member WHERE name = ?");
     fg_sql_text(&q, e->name);
-    if ((rc = fg_sql_run_int(&q, 0, &id, err)) != FG_OK)
+    fg_code rc = fg_sql_run_int(&q, 0, &id, err);
+    if (rc != FG_OK)
         goto done;
     if (id && !e->add) {
         rc = FG_FAIL(err, FG_ERR_EXISTS,
                      "%s is enrolled already; choose another name, or add to what there is", e->name);
         goto done;
     }
-    if ((rc = end_pending(s, e, err)) != FG_OK || (rc = check_limits(s, e, id, err)) != FG_OK)
+    if ((rc = end_pending(s, e, err)) != FG_OK || (rc = check_limits(s, e, id, err)) != FG_OK ||
+        (rc = fg_sqlite_embedder_take(s, e, err)) != FG_OK)
         goto done;
     rc = id ? update_member(s, e, now_ms, id, err) : add_member(s, e, now_ms, &id, err);
     for (int i = 0; i < e->source_count && rc == FG_OK; i++)
         rc = add_source(s, &e->sources[i], id, now_ms, &source_ids[i], err);
     if (rc == FG_OK)
         rc = add_templates(s, e, id, source_ids, err);
+    *member_id = id;
 done:
-    rc = fg_sql_end(s, rc, err);
-    if (rc == FG_OK)
-        *member_id = id;
     free(source_ids);
+    return rc;
+}
+
+fg_code fg_sqlite_enroll(fg_store *store, const fg_enrolment *enrolments, long count, int64_t *member_ids,
+                         fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    if (rc != FG_OK)
+        return rc;
+    for (long i = 0; i < count && rc == FG_OK; i++)
+        rc = enroll_one(s, &enrolments[i], &member_ids[i], err);
+    rc = fg_sql_end(s, rc, err);
+    if (rc != FG_OK)
+        memset(member_ids, 0, (size_t)count * sizeof *member_ids);
     return rc;
 }
 

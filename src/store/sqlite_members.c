@@ -67,6 +67,37 @@ fg_code fg_sqlite_members(fg_store *store, fg_member **members, long *count, fg_
     return FG_OK;
 }
 
+fg_code fg_sqlite_member_names(fg_store *store, int64_t **ids, char ***names, long *count, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    void *id_items = NULL, *name_items = NULL;
+    long n = 0, id_capacity = 0, name_capacity = 0;
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(&q, s, "SELECT id, name FROM member ORDER BY id");
+    while ((rc = fg_sql_step(&q, err)) == FG_OK && q.row) {
+        if ((rc = fg_sql_grow(&id_items, n, &id_capacity, sizeof **ids, err)) != FG_OK ||
+            (rc = fg_sql_grow(&name_items, n, &name_capacity, sizeof(char *), err)) != FG_OK)
+            break;
+        ((int64_t *)id_items)[n] = fg_sql_column_int(&q, 0);
+        if ((rc = fg_sql_column_text(&q, 1, &((char **)name_items)[n], err)) != FG_OK)
+            break;
+        n++;
+    }
+    fg_sql_done(&q);
+    rc = fg_sql_end(s, rc, err);
+    if (rc != FG_OK) {
+        fg_member_names_free(id_items, name_items, n);
+        return rc;
+    }
+    *ids = id_items;
+    *names = name_items;
+    *count = n;
+    return FG_OK;
+}
+
 /* q, bound, selects at most one member. */
 static fg_code find_member(fg_sql *q, fg_member *member, bool *found, fg_error *err)
 {
@@ -193,6 +224,10 @@ static const char *const removal[] = {
     "?1)",
     "UPDATE audit SET subject = '' WHERE member_id = ?1 OR (member_id IS NULL AND subject <> '' AND "
     "subject = (SELECT name FROM member WHERE id = ?1) COLLATE NOCASE)",
+    /* Reports of trainings name members too. */
+    "DELETE FROM job WHERE end_json <> '' AND (subject = (SELECT name FROM member WHERE id = ?1) COLLATE "
+    "NOCASE "
+    "OR instr(end_json, json_quote((SELECT name FROM member WHERE id = ?1))) > 0)",
     "DELETE FROM member WHERE id = ?1",
 };
 

@@ -87,7 +87,7 @@ done:
     return rc;
 }
 
-static fg_code read_chip(const fg_sql *q, void *row, fg_error *err)
+fg_code fg_sqlite_read_chip(const fg_sql *q, void *row, fg_error *err)
 {
     fg_template *t = row;
     t->id = fg_sql_column_int(q, 0);
@@ -99,7 +99,8 @@ static fg_code read_chip(const fg_sql *q, void *row, fg_error *err)
     t->embedding_size = (int)fg_sql_column_int(q, 6);
     t->score = (float)fg_sql_column_real(q, 8);
     t->sharpness = (float)fg_sql_column_real(q, 9);
-    return fg_sql_column_text(q, 7, &t->chip_key, err);
+    return sqlite3_column_type(q->stmt, 7) == SQLITE_NULL ? FG_OK
+                                                          : fg_sql_column_text(q, 7, &t->chip_key, err);
 }
 
 fg_code fg_sqlite_template_chips(fg_store *store, int64_t member_id, fg_template **templates, long *count,
@@ -116,9 +117,11 @@ fg_code fg_sqlite_template_chips(fg_store *store, int64_t member_id, fg_template
         &q, s,
         "SELECT template.id, member_id, source_id, frame_index, time_ms, hash, embedding_size, chip_key, "
         "score, sharpness FROM template JOIN model ON model.id = model_id "
-        "WHERE ?1 = 0 OR member_id = ?1 ORDER BY member_id, source_id, frame_index, template.id");
+        "WHERE chip_gone = 0 AND chip_key IS NOT NULL AND (?1 = 0 OR member_id = ?1) ORDER BY member_id, "
+        "source_id, frame_index, "
+        "template.id");
     fg_sql_int(&q, member_id);
-    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **templates, read_chip, &items, &n, err), err);
+    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **templates, fg_sqlite_read_chip, &items, &n, err), err);
     if (rc != FG_OK) {
         fg_templates_free(items, n);
         return rc;
@@ -126,30 +129,4 @@ fg_code fg_sqlite_template_chips(fg_store *store, int64_t member_id, fg_template
     *templates = items;
     *count = n;
     return FG_OK;
-}
-
-fg_code fg_sqlite_templates_reembed(fg_store *store, const char *model_hash, int embedding_size,
-                                    const int64_t *ids, const float *embeddings, long count, fg_error *err)
-{
-    fg_sqlite *s = fg_sqlite_of(store);
-    int64_t model_id = 0;
-    fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
-    if (rc != FG_OK)
-        return rc;
-    if ((rc = fg_sqlite_model_id(s, model_hash, &model_id, err)) != FG_OK)
-        goto done;
-    fg_sql_prepare(&q, s, "UPDATE template SET model_id = ?, embedding_size = ?, embedding = ? WHERE id = ?");
-    for (long i = 0; i < count && rc == FG_OK; i++) {
-        fg_sql_int(&q, model_id);
-        fg_sql_int(&q, embedding_size);
-        fg_sql_blob(&q, embeddings + (size_t)i * (size_t)embedding_size,
-                    (size_t)embedding_size * sizeof *embeddings);
-        fg_sql_int(&q, ids[i]);
-        if ((rc = fg_sql_step(&q, err)) == FG_OK)
-            fg_sql_reset(&q);
-    }
-    fg_sql_done(&q);
-done:
-    return fg_sql_end(s, rc, err);
 }

@@ -84,9 +84,10 @@ static fg_code check_sources(const fg_enrolment *e, const char *prefix, fg_error
 {
     for (int i = 0; i < e->source_count; i++) {
         const fg_source *s = &e->sources[i];
-        if (!s->kind || (strcmp(s->kind, "video") != 0 && strcmp(s->kind, "photo") != 0) ||
+        if (!s->kind ||
+            (strcmp(s->kind, "video") && strcmp(s->kind, "photo") && strcmp(s->kind, "dataset")) ||
             !memchr(s->sha256, 0, sizeof s->sha256))
-            return FG_FAIL(err, FG_ERR_INTERNAL, "source %d is neither a video nor a photo", i);
+            return FG_FAIL(err, FG_ERR_INTERNAL, "source %d is no video, photo or dataset", i);
         if (s->blob_key && !(fg_text_is_key(s->blob_key) && starts_with(s->blob_key, prefix)))
             return FG_FAIL(err, FG_ERR_INTERNAL, "source %d: its key is not below %s", i, prefix);
     }
@@ -101,7 +102,9 @@ static fg_code check_templates(const fg_enrolment *e, const char *prefix, fg_err
             return FG_FAIL(err, FG_ERR_INTERNAL, "template %ld has no source", i);
         if (!is_hash(t->model_hash) || t->embedding_size < 1 || t->embedding_size > FG_MAX_EMBEDDING)
             return FG_FAIL(err, FG_ERR_INTERNAL, "template %ld is of no model", i);
-        if (!fg_text_is_key(t->chip_key) || !starts_with(t->chip_key, prefix))
+        if (strcmp(t->model_hash, e->templates[0].model_hash) != 0)
+            return FG_FAIL(err, FG_ERR_INTERNAL, "template %ld is of another model than the first", i);
+        if (t->chip_key && (!fg_text_is_key(t->chip_key) || !starts_with(t->chip_key, prefix)))
             return FG_FAIL(err, FG_ERR_INTERNAL, "template %ld: its key is not below %s", i, prefix);
         fg_code rc = check_embedding(t->embedding, t->embedding_size, err);
         if (rc != FG_OK)
@@ -117,6 +120,14 @@ fg_code fg_store_members(fg_store *store, fg_member **members, long *count, fg_e
     *members = NULL;
     *count = 0;
     return store->backend->members(store, members, count, err);
+}
+
+fg_code fg_store_member_names(fg_store *store, int64_t **ids, char ***names, long *count, fg_error *err)
+{
+    *ids = NULL;
+    *names = NULL;
+    *count = 0;
+    return store->backend->member_names(store, ids, names, count, err);
 }
 
 fg_code fg_store_member_by_id(fg_store *store, int64_t id, fg_member *member, fg_error *err)
@@ -162,31 +173,55 @@ fg_code fg_store_member_seen(fg_store *store, int64_t id, int64_t when_ms, fg_er
 
 /* -- enrolment -- */
 
-fg_code fg_store_enroll(fg_store *store, const fg_enrolment *enrolment, int64_t *member_id, fg_error *err)
+/* names: where checked's texts are kept. */
+static fg_code check_enrolment(const fg_enrolment *enrolment, fg_store_names *names, fg_enrolment *checked,
+                               fg_error *err)
 {
-    fg_store_names names;
-    fg_enrolment checked = *enrolment;
-    *member_id = 0;
+    *checked = *enrolment;
     if (!fg_text_is_prefix(enrolment->blob_prefix))
         return FG_FAIL(err, FG_ERR_INTERNAL, "an enrolment without a blob prefix");
     const char *prefix = enrolment->pending_prefix ? enrolment->pending_prefix : enrolment->blob_prefix;
     if (!fg_text_is_prefix(prefix) || !starts_with(prefix, enrolment->blob_prefix))
         return FG_FAIL(err, FG_ERR_INTERNAL, "%s: not below the member's prefix", prefix);
-    fg_code rc = fg_text_name(names.name, "name", enrolment->name, err);
-    checked.name = names.name;
+    fg_code rc = fg_text_name(names->name, "name", enrolment->name, err);
+    checked->name = names->name;
     if (rc == FG_OK && enrolment->role) {
-        rc = fg_text_name(names.role, "role", enrolment->role, err);
-        checked.role = names.role;
+        rc = fg_text_name(names->role, "role", enrolment->role, err);
+        checked->role = names->role;
     }
     if (rc == FG_OK)
-        rc = take_rights(&names, enrolment->rights, enrolment->right_count, err);
-    checked.rights = names.rights;
-    checked.right_count = names.right_count;
+        rc = take_rights(names, enrolment->rights, enrolment->right_count, err);
+    checked->rights = names->rights;
+    checked->right_count = names->right_count;
     if (rc == FG_OK)
         rc = check_sources(enrolment, prefix, err);
+    return rc == FG_OK ? check_templates(enrolment, prefix, err) : rc;
+}
+
+fg_code fg_store_enroll_all(fg_store *store, const fg_enrolment *enrolments, long count, int64_t *member_ids,
+                            fg_error *err)
+{
+    fg_code rc = FG_OK;
+    memset(member_ids, 0, (size_t)count * sizeof *member_ids);
+    if (count < 1 || count > FG_MAX_MEMBERS)
+        return FG_FAIL(err, FG_ERR_LIMIT, "%ld members; 1 to %d can be enrolled at once", count,
+                       FG_MAX_MEMBERS);
+    fg_store_names *names = calloc((size_t)count, sizeof *names);
+    fg_enrolment *checked = calloc((size_t)count, sizeof *checked);
+    if (!names || !checked)
+        rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory for %ld members", count);
+    for (long i = 0; i < count && rc == FG_OK; i++)
+        rc = check_enrolment(&enrolments[i], &names[i], &checked[i], err);
     if (rc == FG_OK)
-        rc = check_templates(enrolment, prefix, err);
-    return rc == FG_OK ? store->backend->enroll(store, &checked, member_id, err) : rc;
+        rc = store->backend->enroll(store, checked, count, member_ids, err);
+    free(names);
+    free(checked);
+    return rc;
+}
+
+fg_code fg_store_enroll(fg_store *store, const fg_enrolment *enrolment, int64_t *member_id, fg_error *err)
+{
+    return fg_store_enroll_all(store, enrolment, 1, member_id, err);
 }
 
 fg_code fg_store_sources(fg_store *store, int64_t member_id, fg_source **sources, long *count, fg_error *err)
@@ -234,17 +269,55 @@ fg_code fg_store_template_chips(fg_store *store, int64_t member_id, fg_template 
     return store->backend->template_chips(store, member_id, templates, count, err);
 }
 
-fg_code fg_store_templates_reembed(fg_store *store, const char *model_hash, int embedding_size,
-                                   const int64_t *ids, const float *embeddings, long count, fg_error *err)
+/* -- the team's embedder -- */
+
+static bool is_model(const char *model_hash)
 {
-    if (!model_hash || !is_hash(model_hash) || embedding_size < 1 || embedding_size > FG_MAX_EMBEDDING)
+    return model_hash && is_hash(model_hash);
+}
+
+fg_code fg_store_embedder(fg_store *store, fg_embedder *embedder, fg_error *err)
+{
+    *embedder = (fg_embedder){0};
+    return store->backend->embedder(store, embedder, err);
+}
+
+fg_code fg_store_reembed_begin(fg_store *store, const char *model_hash, long *staged, fg_error *err)
+{
+    *staged = 0;
+    if (!is_model(model_hash))
         return FG_FAIL(err, FG_ERR_INTERNAL, "embeddings of no model");
-    for (long i = 0; i < count; i++) {
+    return store->backend->reembed_begin(store, model_hash, staged, err);
+}
+
+fg_code fg_store_reembed_todo(fg_store *store, const char *model_hash, fg_template **templates, long *count,
+                              fg_error *err)
+{
+    *templates = NULL;
+    *count = 0;
+    return store->backend->reembed_todo(store, model_hash, templates, count, err);
+}
+
+fg_code fg_store_reembed_stage(fg_store *store, const char *model_hash, int embedding_size,
+                               const int64_t *ids, const float *embeddings, long count, fg_error *err)
+{
+    if (!is_model(model_hash) || embedding_size < 1 || embedding_size > FG_MAX_EMBEDDING)
+        return FG_FAIL(err, FG_ERR_INTERNAL, "embeddings of no model");
+    for (long i = 0; embeddings && i < count; i++) {
         fg_code rc = check_embedding(embeddings + (size_t)i * (size_t)embedding_size, embedding_size, err);
         if (rc != FG_OK)
             return rc;
     }
-    return store->backend->templates_reembed(store, model_hash, embedding_size, ids, embeddings, count, err);
+    return store->backend->reembed_stage(store, model_hash, embedding_size, ids, embeddings, count, err);
+}
+
+fg_code fg_store_reembed_switch(fg_store *store, const char *name, const char *model_hash,
+                                fg_reembedded *result, fg_error *err)
+{
+    *result = (fg_reembedded){0};
+    if (!is_model(model_hash) || !name || !*name)
+        return FG_FAIL(err, FG_ERR_INTERNAL, "an embedder without a name or a hash");
+    return store->backend->reembed_switch(store, name, model_hash, result, err);
 }
 
 /* -- classifier versions -- */
@@ -326,9 +399,78 @@ fg_code fg_store_audit_add(fg_store *store, const fg_audit_row *row, fg_error *e
 fg_code fg_store_audit(fg_store *store, int64_t before_id, int limit, fg_audit_row **rows, long *count,
                        fg_error *err)
 {
+    return fg_store_audit_find(store, &(fg_audit_filter){.before_id = before_id, .limit = limit}, rows, count,
+                               err);
+}
+
+fg_code fg_store_audit_find(fg_store *store, const fg_audit_filter *filter, fg_audit_row **rows, long *count,
+                            fg_error *err)
+{
     *rows = NULL;
     *count = 0;
-    if (limit < 1 || limit > 1000)
-        return FG_FAIL(err, FG_ERR_USAGE, "limit %d: give 1 to 1000", limit);
-    return store->backend->audit(store, before_id, limit, rows, count, err);
+    if (filter->limit < 1 || filter->limit > 1000)
+        return FG_FAIL(err, FG_ERR_USAGE, "limit %d: give 1 to 1000", filter->limit);
+    return store->backend->audit_find(store, filter, rows, count, err);
+}
+
+/* -- settings, jobs, retention, reset -- */
+
+fg_code fg_store_settings(fg_store *store, fg_setting_value **values, long *count, fg_error *err)
+{
+    *values = NULL;
+    *count = 0;
+    return store->backend->settings(store, values, count, err);
+}
+
+fg_code fg_store_settings_set(fg_store *store, const fg_setting_value *values, long count, fg_error *err)
+{
+    return store->backend->settings_set(store, values, count, err);
+}
+
+fg_code fg_store_jobs(fg_store *store, fg_job_record **jobs, long *count, fg_error *err)
+{
+    *jobs = NULL;
+    *count = 0;
+    return store->backend->jobs(store, jobs, count, err);
+}
+
+fg_code fg_store_job_put(fg_store *store, const fg_job_record *job, fg_error *err)
+{
+    if (!memchr(job->id, 0, sizeof job->id) || strlen(job->id) != sizeof job->id - 1 || !job->order_json)
+        return FG_FAIL(err, FG_ERR_INTERNAL, "a job without an id or an order");
+    return store->backend->job_put(store, job, err);
+}
+
+fg_code fg_store_job_remove(fg_store *store, const char *id, fg_error *err)
+{
+    return store->backend->job_remove(store, id, err);
+}
+
+fg_code fg_store_expired(fg_store *store, fg_expiring what, int64_t before_ms, int limit, char ***keys,
+                         long *count, fg_error *err)
+{
+    *keys = NULL;
+    *count = 0;
+    return store->backend->expired(store, what, before_ms, limit, keys, count, err);
+}
+
+fg_code fg_store_blob_gone(fg_store *store, fg_expiring what, const char *key, fg_error *err)
+{
+    return store->backend->blob_gone(store, what, key, err);
+}
+
+fg_code fg_store_attempts_expire(fg_store *store, int64_t before_ms, int limit, long *count, fg_error *err)
+{
+    *count = 0;
+    return store->backend->attempts_expire(store, before_ms, limit, count, err);
+}
+
+fg_code fg_store_reset(fg_store *store, fg_error *err)
+{
+    return store->backend->reset(store, err);
+}
+
+fg_code fg_store_vacuum(fg_store *store, fg_error *err)
+{
+    return store->backend->vacuum(store, err);
 }

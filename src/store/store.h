@@ -55,6 +55,11 @@ fg_code fg_store_member_by_id(fg_store *store, int64_t id, fg_member *member, fg
 fg_code fg_store_member_by_name(fg_store *store, const char *name, fg_member *member,
                                 fg_error *err) FG_MUST_CHECK;
 
+/* Everybody's name, cheaply: arrays of *count ids, ascending, and of owned strings beside them. */
+fg_code fg_store_member_names(fg_store *store, int64_t **ids, char ***names, long *count,
+                              fg_error *err) FG_MUST_CHECK;
+void fg_member_names_free(int64_t *ids, char **names, long count);
+
 typedef struct fg_member_change {
     const char *name;          /* NULL: leave */
     const char *role;          /* NULL: leave */
@@ -78,7 +83,7 @@ fg_code fg_store_member_seen(fg_store *store, int64_t id, int64_t when_ms, fg_er
 typedef struct fg_source { /* one enrolment file */
     int64_t id, member_id;
     char *name;     /* the file's own base name; stored as fg_text_clean makes it */
-    char *kind;     /* "video" or "photo" */
+    char *kind;     /* "video", "photo" or "dataset" */
     char *blob_key; /* of the kept original; NULL where it is not kept */
     char sha256[FG_SHA256_HEX];
     int every, rotation; /* as used; rotation in degrees clockwise */
@@ -93,7 +98,7 @@ typedef struct fg_template {
     char model_hash[FG_SHA256_HEX];
     int embedding_size;
     float *embedding;       /* unit length */
-    char *chip_key;         /* blob of the aligned chip (PNG) */
+    char *chip_key;         /* blob of the aligned chip (PNG); NULL where there is none: it was imported */
     float score, sharpness; /* of the detector; of the quality gate */
 } fg_template;
 
@@ -113,14 +118,19 @@ typedef struct fg_enrolment {
                  NULL and the rights where there are any. false: an existing name is FG_ERR_EXISTS */
     const fg_source *sources; /* ids are ignored */
     int source_count;
-    const fg_template *templates; /* source_id is an index into sources */
+    const fg_template *templates; /* of one model; source_id is an index into sources */
     long template_count;
+    const char *embedder; /* that model's name: becomes the team's, where it has none. NULL: none is named */
 } fg_enrolment;
 
 /* One transaction, which also ends the pending state of pending_prefix. FG_ERR_STATE where that is pending no
- * longer: the member was removed meanwhile. FG_ERR_LIMIT: too many members, rights or templates. */
+ * longer: the member was removed meanwhile; and where the team's templates are of another model: those of
+ * two never mix. FG_ERR_LIMIT: too many members, rights or templates. */
 fg_code fg_store_enroll(fg_store *store, const fg_enrolment *enrolment, int64_t *member_id,
                         fg_error *err) FG_MUST_CHECK;
+/* Several members, in one transaction: all of them or none. member_ids: count of them. */
+fg_code fg_store_enroll_all(fg_store *store, const fg_enrolment *enrolments, long count, int64_t *member_ids,
+                            fg_error *err) FG_MUST_CHECK;
 fg_code fg_store_sources(fg_store *store, int64_t member_id, fg_source **sources, long *count,
                          fg_error *err) FG_MUST_CHECK;
 
@@ -150,15 +160,47 @@ void fg_template_set_deinit(fg_template_set *set);
 fg_code fg_store_templates(fg_store *store, const char *model_hash, fg_template_set *set, long *stale,
                            fg_error *err) FG_MUST_CHECK;
 /* The chips of templates, to embed again with another model or to show: id, member_id, model_hash and
- * chip_key are filled. member_id 0 for all. */
+ * chip_key are filled. member_id 0 for all. Those whose chip retention has deleted
+ * are left out, and so are imported ones, which never had one. */
 fg_code fg_store_template_chips(fg_store *store, int64_t member_id, fg_template **templates, long *count,
                                 fg_error *err) FG_MUST_CHECK;
 void fg_templates_free(fg_template *templates, long count);
-/* Replaces the embedding of each template (matched by id), one transaction. Ids that are gone by now are
- * passed over. */
-fg_code fg_store_templates_reembed(fg_store *store, const char *model_hash, int embedding_size,
-                                   const int64_t *ids, const float *embeddings, long count,
-                                   fg_error *err) FG_MUST_CHECK;
+
+/* -- the team's embedder, and the switch to another -- */
+
+typedef struct fg_embedder {
+    char name[64]; /* in the manifest; "": none is remembered */
+    char model_hash[FG_SHA256_HEX];
+} fg_embedder;
+
+fg_code fg_store_embedder(fg_store *store, fg_embedder *embedder, fg_error *err) FG_MUST_CHECK;
+
+/* The way to another embedder: begin, then todo and stage until nothing is left to do, then switch. What is
+ * staged lies beside the old embeddings, which go on being the team's, and survives a kill. */
+
+/* *staged: how many an earlier, interrupted switch to this model has left. Forgets those to other models, and
+ * what was given up. */
+fg_code fg_store_reembed_begin(fg_store *store, const char *model_hash, long *staged,
+                               fg_error *err) FG_MUST_CHECK;
+/* The templates that are neither of this model nor staged, as from fg_store_template_chips; chip_key is NULL
+ * also where retention has deleted the chip. */
+fg_code fg_store_reembed_todo(fg_store *store, const char *model_hash, fg_template **templates, long *count,
+                              fg_error *err) FG_MUST_CHECK;
+/* The new embeddings, count x embedding_size; NULL: these templates are given up, and go with the switch. Ids
+ * that are gone by now are passed over. */
+fg_code fg_store_reembed_stage(fg_store *store, const char *model_hash, int embedding_size,
+                               const int64_t *ids, const float *embeddings, long count,
+                               fg_error *err) FG_MUST_CHECK;
+
+typedef struct fg_reembedded {
+    long left; /* not staged (enrolled meanwhile): nothing was changed */
+    long switched, dropped;
+} fg_reembedded;
+
+/* In one transaction: the staged embeddings take the place of the old ones, and this embedder becomes the
+ * team's. */
+fg_code fg_store_reembed_switch(fg_store *store, const char *name, const char *model_hash,
+                                fg_reembedded *result, fg_error *err) FG_MUST_CHECK;
 
 /* -- classifier versions -- */
 
@@ -198,8 +240,9 @@ fg_code fg_store_version_active(fg_store *store, int64_t *version, fg_error *err
 typedef struct fg_key {
     char id[17]; /* public part, to list and revoke by */
     char *label;
-    char *scope;                                         /* "admin", "verify", "enroll", "audit" */
+    char *scope; /* of "verify", "enroll", "audit", "admin": words separated by spaces */
     int64_t created_ms, expires_ms, revoked_ms, used_ms; /* 0: never */
+    bool aws;         /* an access key of the AWS clients: see access/aws_keys.h */
     uint8_t hash[32]; /* SHA-256 of the whole secret: it has 256 random bits, so no slow hash is needed */
 } fg_key;
 
@@ -237,5 +280,73 @@ fg_code fg_store_audit_add(fg_store *store, const fg_audit_row *row, fg_error *e
 /* Newest first; before_id 0 for the newest, limit 1..1000. */
 fg_code fg_store_audit(fg_store *store, int64_t before_id, int limit, fg_audit_row **rows, long *count,
                        fg_error *err) FG_MUST_CHECK;
+
+typedef struct fg_audit_filter { /* zeroed: everything; texts NULL or "": any */
+    const char *action, *decision, *source;
+    const char *member;     /* a name as in the row, or that a member has now; or a member's id */
+    int64_t from_ms, to_ms; /* from included, to (0: no end) not */
+    int64_t before_id;
+    int limit;
+} fg_audit_filter;
+
+fg_code fg_store_audit_find(fg_store *store, const fg_audit_filter *filter, fg_audit_row **rows, long *count,
+                            fg_error *err) FG_MUST_CHECK;
+
+/* -- settings that are changed while the server runs -- */
+
+typedef struct fg_setting_value {
+    char name[40];
+    double value; /* NaN, to settings_set: unset */
+} fg_setting_value;
+
+fg_code fg_store_settings(fg_store *store, fg_setting_value **values, long *count,
+                          fg_error *err) FG_MUST_CHECK; /* free() */
+/* All or none. */
+fg_code fg_store_settings_set(fg_store *store, const fg_setting_value *values, long count,
+                              fg_error *err) FG_MUST_CHECK;
+
+/* -- jobs of the server: what they are is its own affair -- */
+
+typedef struct fg_job_record {
+    char id[17];
+    int64_t created_ms;
+    int attempts;     /* how often it was begun */
+    char *subject;    /* a member's name, with whose removal the record goes too; "" */
+    char *order_json; /* what is to be done */
+    char *end_json;   /* "" until it has ended */
+} fg_job_record;
+
+void fg_job_records_free(fg_job_record *jobs, long count);
+fg_code fg_store_jobs(fg_store *store, fg_job_record **jobs, long *count,
+                      fg_error *err) FG_MUST_CHECK; /* oldest first */
+/* Adds, or replaces all but created_ms and subject. */
+fg_code fg_store_job_put(fg_store *store, const fg_job_record *job, fg_error *err) FG_MUST_CHECK;
+fg_code fg_store_job_remove(fg_store *store, const char *id, fg_error *err) FG_MUST_CHECK;
+
+/* -- retention: delete the blob first, then say so here; killed in between, it is done again -- */
+
+typedef enum fg_expiring {
+    FG_EXPIRING_CHIPS,
+    FG_EXPIRING_ORIGINALS,
+    FG_EXPIRING_ENROLMENTS /* their prefixes, ending in '/'; nothing marks one as done */
+} fg_expiring;
+
+/* Keys of at most limit blobs that came with sources before that time; free each, and the array. */
+fg_code fg_store_expired(fg_store *store, fg_expiring what, int64_t before_ms, int limit, char ***keys,
+                         long *count, fg_error *err) FG_MUST_CHECK;
+void fg_keys_texts_free(char **keys, long count);
+fg_code fg_store_blob_gone(fg_store *store, fg_expiring what, const char *key, fg_error *err) FG_MUST_CHECK;
+/* Deletes at most limit attempts ("verify" rows of the audit) for good; *count of them. */
+fg_code fg_store_attempts_expire(fg_store *store, int64_t before_ms, int limit, long *count,
+                                 fg_error *err) FG_MUST_CHECK;
+
+/* -- the end of it all -- */
+
+/* Members and all that is theirs, classifier versions, jobs, and the audit save for keys, settings, sign-ins
+ * and resets, for good, in one transaction; keys and settings stay. The members' blob prefixes become
+ * pending, as by member_remove. */
+fg_code fg_store_reset(fg_store *store, fg_error *err) FG_MUST_CHECK;
+/* Gives the file's free space back. */
+fg_code fg_store_vacuum(fg_store *store, fg_error *err) FG_MUST_CHECK;
 
 #endif

@@ -3,6 +3,24 @@
 . "$(dirname "$0")/lib.sh"
 seed=${FACEGATE_SHARED:-/nowhere}/data/seed
 published=${FACEGATE_PUBLISHED:-/nowhere}
+if [ -d "$seed" ]; then
+    begin the_seed_team_with_the_built_in_models
+    run 0 --data built-in enroll --name Joaquin --role "data engineer" "$seed/Joaquin.mp4"
+    run 0 --data built-in enroll --name Julia --role "data science manager" "$seed/Iuliia.mp4"
+    run 0 --data built-in train
+    run 0 --data built-in --json verify "$seed/joaquin.png"
+    json '.[0].member' Joaquin
+    run 3 --data built-in --json verify "$seed/azucena.png"
+    json '.[0].decision' unknown
+    json '.[0].probability < 0.5' true
+    # Nobody of the clips is enrolled: no frame of theirs may be let in.
+    for clip in "$seed"/../videos/*.mp4; do
+        ffmpeg -loglevel error -y -i "$clip" -vf fps=2 -frames:v 6 "$(basename "$clip" .mp4)-%d.jpg" || bad=1
+    done
+    run 3 --data built-in --json verify ./*-*.jpg
+    json 'map(select(.decision != "unknown" and .decision != "retry")) | length' 0
+    end
+fi
 if [ ! -d "$seed" ] || [ ! -d "$published" ]; then
     skip the_seed_team "no $seed, or no published detector"
     finish

@@ -20,7 +20,7 @@ static inline int folder_make(char path[FOLDER_PATH])
 
 static inline void folder_remove(const char *path)
 {
-    char command[FOLDER_PATH + 64];
+    char command[2 * FOLDER_PATH + 64];
     snprintf(command, sizeof command, "chmod -R u+rwx '%s' && rm -rf '%s'", path, path);
     if (system(command) != 0)
         fprintf(stderr, "cannot remove %s\n", path);

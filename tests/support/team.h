@@ -22,10 +22,11 @@ typedef struct team_order {
     const char *name, *role;
     const char *const *rights;
     int right_count;
-    const char *prefix;  /* of the member */
-    const char *pending; /* NULL: prefix */
-    const char *model;   /* NULL: TEAM_MODEL */
-    int templates;       /* over two sources, a video and a photo */
+    const char *prefix;   /* of the member */
+    const char *pending;  /* NULL: prefix */
+    const char *model;    /* NULL: TEAM_MODEL */
+    const char *embedder; /* its name */
+    int templates;        /* over two sources, a video and a photo */
     int add;
 } team_order;
 
@@ -72,7 +73,8 @@ static inline fg_code team_enroll(fg_store *store, const team_order *o, int64_t 
                                     .sources = sources,
                                     .source_count = 2,
                                     .templates = templates,
-                                    .template_count = o->templates};
+                                    .template_count = o->templates,
+                                    .embedder = o->embedder};
     return fg_store_enroll(store, &enrolment, id, err);
 }
 

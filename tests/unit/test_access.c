@@ -13,41 +13,8 @@
 
 #include <cmocka.h>
 
-#include "support/folder.h"
-
-typedef struct fixture {
-    char folder[FOLDER_PATH], path[FOLDER_PATH + 16];
-    fg_store *store;
-    fg_error err;
-} fixture;
-
-static int setup(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    if (!f || !folder_make(f->folder))
-        return -1;
-    snprintf(f->path, sizeof f->path, "%s/facegate.db", f->folder);
-    *state = f;
-    return fg_store_open(&f->store, f->path, false, &f->err) == FG_OK ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    fixture *f = *state;
-    fg_store_close(f->store);
-    folder_remove(f->folder);
-    free(f);
-    return 0;
-}
-
-#define ok(call) assert_int_equal((call), FG_OK)
-#define fails(call, code_, says)                                                                             \
-    do {                                                                                                     \
-        assert_int_equal((call), (code_));                                                                   \
-        assert_int_equal(f->err.code, (code_));                                                              \
-        if (!strstr(f->err.msg, (says)))                                                                     \
-            fail_msg("\"%s\" does not say \"%s\"", f->err.msg, (says));                                      \
-    } while (0)
+#include "support/expect.h"
+#include "support/store_fixture.h"
 
 /* -- scopes and keys -- */
 

@@ -200,12 +200,62 @@ static void keep(void *context, fg_log_level level, const char *line)
 static void log_cannot_be_made_to_forge_a_line(void **state)
 {
     (void)state;
-    fg_log log = {FG_LOG_INFO, keep, NULL};
+    fg_log log = {.level = FG_LOG_INFO, .write = keep};
     fg_log_write(&log, FG_LOG_INFO, "name %s", "a\nERROR b");
     assert_string_equal(logged, "name a?ERROR b");
     fg_log_write(&log, FG_LOG_DEBUG, "not written");
     assert_string_equal(logged, "name a?ERROR b");
     fg_log_write(NULL, FG_LOG_ERROR, "nobody listens");
+    const fg_log_field fields[] = {{"id", "7\n8", 0}, {"ms", NULL, 1.5}};
+    fg_log_fields(&log, FG_LOG_INFO, "request", fields, 2);
+    assert_string_equal(logged, "request id=7?8 ms=1.5");
+}
+
+static void clock_reads_rfc3339(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ms;
+    } good[] = {
+        {"1970-01-01T00:00:00Z", 0},
+        {"1970-01-01", 0},
+        {"2026-01-31T12:34:56.789Z", 1769862896789},
+        {"2026-01-31T13:34:56.7891234+01:00", 1769862896789},
+        {"2026-01-31t11:04:56.789-01:30", 1769862896789},
+        {"2024-02-29", 1709164800000},
+        {"2000-02-29T00:00:00z", 951782400000},
+        {"1969-12-31T23:59:59Z", -1000},
+        {"9999-12-31T23:59:60Z", 253402300800000},
+    };
+    static const char *const bad[] = {
+        "",
+        "2026",
+        "2026-13-01",
+        "2026-00-01",
+        "2026-02-30",
+        "2023-02-29",
+        "1900-02-29",
+        "2026-01-01T",
+        "2026-1-1",
+        "2026-01-01 ",
+        "2026-01-01T24:00:00Z",
+        "2026-01-01T00:60:00Z",
+        "yesterday",
+        "2026-01-01T00:00:00",
+        "2026-01-01T00:00:00.Z",
+        "2026-01-01T00:00:00+1:00",
+        "2026-01-01T00:00:00Zx",
+        "2026-01-01T00:00:00+24:00",
+        "2026-01-01T00:00:00+01:00x",
+    };
+    int64_t ms;
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_true(fg_clock_parse(good[i].text, &ms));
+        assert_true(ms == good[i].ms);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(fg_clock_parse(bad[i], &ms));
 }
 
 int main(void)
@@ -220,6 +270,7 @@ int main(void)
         cmocka_unit_test(settings_come_from_flag_then_variable_then_default),
         cmocka_unit_test(settings_refuse_nonsense),
         cmocka_unit_test(settings_table_is_sound),
+        cmocka_unit_test(clock_reads_rfc3339),
         cmocka_unit_test(log_cannot_be_made_to_forge_a_line),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

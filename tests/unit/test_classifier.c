@@ -81,7 +81,7 @@ static fg_classifier *train(const fg_gallery *gallery, const world *w, fg_kernel
     fg_classifier *classifier;
     fg_error err;
     fg_cohort cohort = cohort_of(w);
-    fg_train_options options = {.kernel = kernel};
+    fg_train_options options = {.kernel = kernel, .look = 0.01};
     if (fg_classifier_train(&classifier, gallery, &cohort, &options, report, NULL, &err))
         fail_msg("%s", err.msg);
     return classifier;
@@ -143,6 +143,27 @@ static void one_template_is_enough_and_is_warned_of(void **state)
     assert_int_equal(r.best.member_id, w->ids[0]);
     assert_true(r.best.probability >= 0.9);
     fg_classifier_free(c);
+    free(w);
+}
+
+static void an_unmeasured_embedder_is_trusted_less(void **state)
+{
+    (void)state;
+    world *w = make_world();
+    fg_gallery gallery = gallery_of(w, 1);
+    fg_cohort cohort = cohort_of(w);
+    const fg_train_options known = {.look = 0.01}, unknown = {0};
+    fg_classifier *a, *b;
+    fg_ranking x, y;
+    fg_error err;
+    assert_int_equal(fg_classifier_train(&a, &gallery, &cohort, &known, NULL, NULL, &err), FG_OK);
+    assert_int_equal(fg_classifier_train(&b, &gallery, &cohort, &unknown, NULL, NULL, &err), FG_OK);
+    assert_int_equal(fg_classifier_rank(a, w->cohort[0], SIZE, &x, &err), FG_OK);
+    assert_int_equal(fg_classifier_rank(b, w->cohort[0], SIZE, &y, &err), FG_OK);
+    assert_true(fabs(y.strength) < fabs(x.strength)); /* a wider border for the same face */
+    assert_true(y.best.similarity == x.best.similarity);
+    fg_classifier_free(a);
+    fg_classifier_free(b);
     free(w);
 }
 
@@ -249,6 +270,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_members_and_keeps_strangers_out),
         cmocka_unit_test(one_template_is_enough_and_is_warned_of),
+        cmocka_unit_test(an_unmeasured_embedder_is_trusted_less),
         cmocka_unit_test(one_face_under_two_names_is_warned_of),
         cmocka_unit_test(somebody_elses_template_is_pruned),
         cmocka_unit_test(stored_and_read_back_it_is_the_same),

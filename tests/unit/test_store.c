@@ -19,44 +19,11 @@
 
 #include <cmocka.h>
 
-#include "support/folder.h"
+#include "support/expect.h"
+#include "support/store_fixture.h"
 #include "support/team.h"
 
 #define OTHER_MODEL "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-
-typedef struct fixture {
-    char folder[FOLDER_PATH], path[FOLDER_PATH + 16];
-    fg_store *store;
-    fg_error err;
-} fixture;
-
-static int setup(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    if (!f || !folder_make(f->folder))
-        return -1;
-    snprintf(f->path, sizeof f->path, "%s/facegate.db", f->folder);
-    *state = f;
-    return fg_store_open(&f->store, f->path, false, &f->err) == FG_OK ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    fixture *f = *state;
-    fg_store_close(f->store);
-    folder_remove(f->folder);
-    free(f);
-    return 0;
-}
-
-#define ok(call) assert_int_equal((call), FG_OK)
-#define fails(call, code_, says)                                                                             \
-    do {                                                                                                     \
-        assert_int_equal((call), (code_));                                                                   \
-        assert_int_equal(f->err.code, (code_));                                                              \
-        if (!strstr(f->err.msg, (says)))                                                                     \
-            fail_msg("\"%s\" does not say \"%s\"", f->err.msg, (says));                                      \
-    } while (0)
 
 static const char *const lab_office[] = {"office", " lab ", "office"};
 
@@ -104,7 +71,10 @@ static void file_is_private_and_safe(void **state)
     assert_int_equal(sql_count(f, "PRAGMA foreign_keys"), 1);
     assert_int_equal(sql_count(f, "PRAGMA secure_delete"), 1);
     assert_int_equal(sql_count(f, "PRAGMA synchronous"), 2);
-    assert_int_equal(sql_count(f, "PRAGMA user_version"), 1);
+    const fg_embedded *last = fg_sqlite_migrations;
+    while (last[1].name)
+        last++;
+    assert_int_equal(sql_count(f, "PRAGMA user_version"), strtol(last->name, NULL, 10));
     assert_int_equal(sql_count(f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
     assert_int_equal(
         sql_count(f, "SELECT count(*) FROM pragma_table_list WHERE type = 'table' AND strict = 0 AND "
@@ -218,10 +188,11 @@ static void templates_come_back_bit_for_bit(void **state)
     fg_template_set set = {0};
     long stale = -1;
     int64_t b = enroll(f, "Ben", "members/b/", 4), a = enroll(f, "Ann", "members/a/", 3);
-    const team_order other = {
-        .name = "Cy", .role = "r", .prefix = "members/c/", .templates = 2, .model = OTHER_MODEL};
-    int64_t c = 0;
-    ok(team_enroll(f->store, &other, &c, &f->err));
+    enroll(f, "Cy", "members/c/", 2);
+    /* As an earlier Facegate may have left it. */
+    sql_run(f, "INSERT INTO model (hash) VALUES ('" OTHER_MODEL "');"
+               "UPDATE template SET model_id = (SELECT id FROM model WHERE hash = '" OTHER_MODEL "') "
+               "WHERE member_id = (SELECT id FROM member WHERE name = 'Cy')");
     ok(fg_store_templates(f->store, TEAM_MODEL, &set, &stale, &f->err));
     assert_int_equal(set.count, 7);
     assert_int_equal(stale, 2);
@@ -247,12 +218,11 @@ static void templates_come_back_bit_for_bit(void **state)
     fg_template_set_deinit(&set);
 }
 
-static void chips_are_listed_and_embedded_again(void **state)
+static void chips_are_listed(void **state)
 {
     fixture *f = *state;
     fg_template *chips = NULL;
-    fg_template_set set = {0};
-    long count = 0, stale = 0;
+    long count = 0;
     int64_t a = enroll(f, "Ann", "members/a/", 3);
     enroll(f, "Ben", "members/b/", 2);
     ok(fg_store_template_chips(f->store, a, &chips, &count, &f->err));
@@ -268,22 +238,169 @@ static void chips_are_listed_and_embedded_again(void **state)
     fg_templates_free(chips, count);
     ok(fg_store_template_chips(f->store, 0, &chips, &count, &f->err));
     assert_int_equal(count, 5);
-
-    const float fresh[2][4] = {{0.6f, 0.8f, 0, 0}, {0, 1, 0, 0}};
-    const int64_t ids[] = {chips[1].id, 999999}; /* the second is gone */
-    ok(fg_store_templates_reembed(f->store, OTHER_MODEL, 4, ids, &fresh[0][0], 2, &f->err));
-    ok(fg_store_templates(f->store, OTHER_MODEL, &set, &stale, &f->err));
-    assert_int_equal(set.count, 1);
-    assert_int_equal(stale, 4);
-    assert_int_equal(set.ids[0], ids[0]);
-    assert_int_equal(set.embedding_size, 4);
-    assert_memory_equal(set.embeddings, fresh[0], sizeof fresh[0]);
-    fg_template_set_deinit(&set);
-    const float bad[] = {0.5f, 0, 0, 0};
-    fails(fg_store_templates_reembed(f->store, OTHER_MODEL, 4, ids, bad, 1, &f->err), FG_ERR_INPUT,
-          "unit length");
-    fails(fg_store_templates_reembed(f->store, "", 4, ids, bad, 1, &f->err), FG_ERR_INTERNAL, "no model");
     fg_templates_free(chips, count);
+}
+
+/* -- the embedder -- */
+
+static const float fresh[4] = {0.6f, 0.8f, 0, 0};
+
+/* Stages up to limit of what is to do. */
+static long stage(fixture *f, const char *model, long limit)
+{
+    fg_template *todo = NULL;
+    long count = 0;
+    ok(fg_store_reembed_todo(f->store, model, &todo, &count, &f->err));
+    for (long i = 0; i < count && i < limit; i++)
+        ok(fg_store_reembed_stage(f->store, model, 4, &todo[i].id, fresh, 1, &f->err));
+    fg_templates_free(todo, count);
+    return count;
+}
+
+static void check_team(fixture *f, const char *model, long count, int size)
+{
+    fg_template_set set = {0};
+    long stale = -1;
+    ok(fg_store_templates(f->store, model, &set, &stale, &f->err));
+    assert_int_equal(set.count, count);
+    assert_int_equal(stale, 0);
+    assert_int_equal(set.embedding_size, size);
+    fg_template_set_deinit(&set);
+}
+
+static void the_embedder_is_switched_at_once_or_not_at_all(void **state)
+{
+    fixture *f = *state;
+    fg_reembedded r;
+    fg_embedder e;
+    long staged = -1;
+    int64_t ann = enroll(f, "Ann", "members/a/", 3);
+    enroll(f, "Ben", "members/b/", 2);
+    ok(fg_store_reembed_begin(f->store, OTHER_MODEL, &staged, &f->err));
+    assert_int_equal(staged, 0);
+    assert_int_equal(stage(f, OTHER_MODEL, 2), 5);
+    ok(fg_store_reembed_switch(f->store, "other", OTHER_MODEL, &r, &f->err));
+    assert_int_equal(r.left, 3);
+    assert_int_equal(r.switched, 0);
+    check_team(f, TEAM_MODEL, 5, TEAM_SIZE);
+    ok(fg_store_embedder(f->store, &e, &f->err));
+    assert_string_equal(e.name, "");
+
+    /* Another process goes on. */
+    fg_store_close(f->store);
+    ok(fg_store_open(&f->store, f->path, false, &f->err));
+    ok(fg_store_reembed_begin(f->store, OTHER_MODEL, &staged, &f->err));
+    assert_int_equal(staged, 2);
+    assert_int_equal(stage(f, OTHER_MODEL, 99), 3);
+    /* Somebody is enrolled meanwhile, and somebody leaves. */
+    enroll(f, "Cy", "members/c/", 1);
+    ok(fg_store_member_remove(f->store, ann, &f->err));
+    assert_int_equal(sql_count(f, "SELECT count(*) FROM reembedding"), 2);
+    ok(fg_store_reembed_switch(f->store, "other", OTHER_MODEL, &r, &f->err));
+    assert_int_equal(r.left, 1);
+    assert_int_equal(stage(f, OTHER_MODEL, 99), 1);
+    ok(fg_store_reembed_switch(f->store, "other", OTHER_MODEL, &r, &f->err));
+    assert_int_equal(r.left, 0);
+    assert_int_equal(r.switched, 3);
+    assert_int_equal(r.dropped, 0);
+    check_team(f, OTHER_MODEL, 3, 4);
+    assert_int_equal(sql_count(f, "SELECT count(*) FROM reembedding"), 0);
+    ok(fg_store_embedder(f->store, &e, &f->err));
+    assert_string_equal(e.name, "other");
+    assert_string_equal(e.model_hash, OTHER_MODEL);
+    /* Once more: nothing to do. */
+    ok(fg_store_reembed_begin(f->store, OTHER_MODEL, &staged, &f->err));
+    assert_int_equal(stage(f, OTHER_MODEL, 99), 0);
+    ok(fg_store_reembed_switch(f->store, "other", OTHER_MODEL, &r, &f->err));
+    assert_int_equal(r.left + r.switched + r.dropped, 0);
+    ok(fg_store_check(f->store, &f->err));
+}
+
+static void templates_without_a_picture_are_given_up_only_when_told(void **state)
+{
+    fixture *f = *state;
+    fg_template *todo = NULL;
+    fg_reembedded r;
+    fg_member m = {0};
+    long count = 0, staged = -1;
+    int64_t ann = enroll(f, "Ann", "members/a/", 2);
+    int64_t ben = enroll(f, "Ben", "members/b/", 2);
+    ok(fg_store_blob_gone(f->store, FG_EXPIRING_CHIPS, "members/a/chips/000000.png", &f->err));
+    ok(fg_store_blob_gone(f->store, FG_EXPIRING_CHIPS, "members/a/chips/000001.png", &f->err));
+    ok(fg_store_reembed_begin(f->store, OTHER_MODEL, &staged, &f->err));
+    ok(fg_store_reembed_todo(f->store, OTHER_MODEL, &todo, &count, &f->err));
+    assert_int_equal(count, 4);
+    for (long i = 0; i < count; i++) {
+        assert_int_equal(todo[i].chip_key == NULL, todo[i].member_id == ann);
+        if (todo[i].chip_key)
+            ok(fg_store_reembed_stage(f->store, OTHER_MODEL, 4, &todo[i].id, fresh, 1, &f->err));
+    }
+    ok(fg_store_reembed_switch(f->store, "other", OTHER_MODEL, &r, &f->err));
+    assert_int_equal(r.left, 2);
+    const int64_t lost[] = {todo[0].id, todo[1].id, 999999}; /* the last was never there */
+    fg_templates_free(todo, count);
+    ok(fg_store_reembed_stage(f->store, OTHER_MODEL, 4, lost, NULL, 3, &f->err));
+    /* Begun anew, what was given up is not. */
+    ok(fg_store_reembed_begin(f->store, OTHER_MODEL, &staged, &f->err));
+    assert_int_equal(staged, 2);
+    ok(fg_store_reembed_stage(f->store, OTHER_MODEL, 4, lost, NULL, 3, &f->err));
+    ok(fg_store_reembed_switch(f->store, "other", OTHER_MODEL, &r, &f->err));
+    assert_int_equal(r.left, 0);
+    assert_int_equal(r.switched, 2);
+    assert_int_equal(r.dropped, 2);
+    check_team(f, OTHER_MODEL, 2, 4);
+    ok(fg_store_member_by_id(f->store, ann, &m, &f->err));
+    assert_int_equal(m.templates, 0);
+    fg_member_deinit(&m);
+    ok(fg_store_member_by_id(f->store, ben, &m, &f->err));
+    assert_int_equal(m.templates, 2);
+    fg_member_deinit(&m);
+}
+
+static void embeddings_of_two_models_never_mix(void **state)
+{
+    fixture *f = *state;
+    int64_t id = 0;
+    fg_embedder e;
+    fg_reembedded r;
+    team_order order = {
+        .name = "Ann", .role = "r", .prefix = "members/a/", .templates = 1, .embedder = "first"};
+    ok(team_enroll(f->store, &order, &id, &f->err));
+    ok(fg_store_embedder(f->store, &e, &f->err));
+    assert_string_equal(e.name, "first");
+    assert_string_equal(e.model_hash, TEAM_MODEL);
+    order = (team_order){.name = "Ben",
+                         .role = "r",
+                         .prefix = "members/b/",
+                         .templates = 1,
+                         .model = OTHER_MODEL,
+                         .embedder = "other"};
+    fails(team_enroll(f->store, &order, &id, &f->err), FG_ERR_STATE, "first");
+    order.embedder = "first"; /* new weights under the old name are another model too */
+    fails(team_enroll(f->store, &order, &id, &f->err), FG_ERR_STATE, "models use");
+    order.embedder = NULL;
+    fails(team_enroll(f->store, &order, &id, &f->err), FG_ERR_STATE, "models use");
+    check_team(f, TEAM_MODEL, 1, TEAM_SIZE);
+    /* A team of nobody keeps its embedder, but follows new weights of it. */
+    ok(fg_store_reset(f->store, &f->err));
+    order.embedder = "other";
+    fails(team_enroll(f->store, &order, &id, &f->err), FG_ERR_STATE, "first");
+    order.embedder = "first";
+    ok(team_enroll(f->store, &order, &id, &f->err));
+    ok(fg_store_embedder(f->store, &e, &f->err));
+    assert_string_equal(e.model_hash, OTHER_MODEL);
+    /* The switch of a team whose enrolments are refused meanwhile. */
+    ok(fg_store_reset(f->store, &f->err));
+    ok(fg_store_reembed_switch(f->store, "third", TEAM_MODEL, &r, &f->err));
+    assert_int_equal(r.left, 0);
+    order.prefix = "members/c/";
+    fails(team_enroll(f->store, &order, &id, &f->err), FG_ERR_STATE, "third");
+
+    const float bad[] = {0.5f, 0, 0, 0};
+    fails(fg_store_reembed_stage(f->store, OTHER_MODEL, 4, &id, bad, 1, &f->err), FG_ERR_INPUT,
+          "unit length");
+    fails(fg_store_reembed_stage(f->store, "", 4, &id, fresh, 1, &f->err), FG_ERR_INTERNAL, "no model");
+    fails(fg_store_reembed_switch(f->store, "", TEAM_MODEL, &r, &f->err), FG_ERR_INTERNAL, "without a name");
 }
 
 static void names_are_unique_whatever_their_case(void **state)
@@ -1065,7 +1182,10 @@ int main(void)
         cmocka_unit_test(close_takes_null),
         TEST(enrolment_stores_everything),
         TEST(templates_come_back_bit_for_bit),
-        TEST(chips_are_listed_and_embedded_again),
+        TEST(chips_are_listed),
+        TEST(the_embedder_is_switched_at_once_or_not_at_all),
+        TEST(templates_without_a_picture_are_given_up_only_when_told),
+        TEST(embeddings_of_two_models_never_mix),
         TEST(names_are_unique_whatever_their_case),
         TEST(members_come_by_name),
         TEST(adding_keeps_what_is_not_given),

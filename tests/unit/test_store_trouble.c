@@ -22,42 +22,9 @@
 
 #include <cmocka.h>
 
-#include "support/folder.h"
+#include "support/expect.h"
+#include "support/store_fixture.h"
 #include "support/team.h"
-
-typedef struct fixture {
-    char folder[FOLDER_PATH], path[FOLDER_PATH + 16];
-    fg_store *store;
-    fg_error err;
-} fixture;
-
-static int setup(void **state)
-{
-    fixture *f = calloc(1, sizeof *f);
-    if (!f || !folder_make(f->folder))
-        return -1;
-    snprintf(f->path, sizeof f->path, "%s/facegate.db", f->folder);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    fixture *f = *state;
-    fg_store_close(f->store);
-    folder_remove(f->folder);
-    free(f);
-    return 0;
-}
-
-#define ok(call) assert_int_equal((call), FG_OK)
-#define fails(call, code_, says)                                                                             \
-    do {                                                                                                     \
-        assert_int_equal((call), (code_));                                                                   \
-        assert_int_equal(f->err.code, (code_));                                                              \
-        if (!strstr(f->err.msg, (says)))                                                                     \
-            fail_msg("\"%s\" does not say \"%s\"", f->err.msg, (says));                                      \
-    } while (0)
 
 static fg_code enroll(fixture *f, const char *name, const char *prefix, int templates)
 {
@@ -159,21 +126,25 @@ static void migrations_run_in_order_or_not_at_all(void **state)
 {
     fixture *f = *state;
     const fg_embedded good =
-        MIGRATION("0002_notes.sql", "CREATE TABLE note (text TEXT) STRICT; INSERT INTO note VALUES ('kept')");
+        MIGRATION("9002_notes.sql", "CREATE TABLE note (text TEXT) STRICT; INSERT INTO note VALUES ('kept')");
     const fg_embedded bad =
-        MIGRATION("0003_bad.sql", "CREATE TABLE third (x INTEGER) STRICT; CREATE TABLE third (y INTEGER)");
-    const fg_embedded third = MIGRATION("0003_third.sql", "ALTER TABLE note ADD COLUMN n INTEGER DEFAULT 3");
-    const fg_embedded end = {0};
-    const fg_embedded two[] = {fg_sqlite_migrations[0], good, end};
-    const fg_embedded broken[] = {fg_sqlite_migrations[0], good, bad, end};
-    const fg_embedded three[] = {fg_sqlite_migrations[0], good, third, end};
+        MIGRATION("9003_bad.sql", "CREATE TABLE third (x INTEGER) STRICT; CREATE TABLE third (y INTEGER)");
+    const fg_embedded third = MIGRATION("9003_third.sql", "ALTER TABLE note ADD COLUMN n INTEGER DEFAULT 3");
+    fg_embedded two[32] = {0}, broken[32] = {0}, three[32] = {0};
+    int n = 0;
+    for (; fg_sqlite_migrations[n].name; n++)
+        two[n] = broken[n] = three[n] = fg_sqlite_migrations[n];
+    assert_true(n + 3 <= 32);
+    two[n] = broken[n] = three[n] = good;
+    broken[n + 1] = bad;
+    three[n + 1] = third;
     fg_store *store = NULL;
     sqlite3_stmt *stmt = NULL;
 
     ok(fg_store_open(&f->store, f->path, false, &f->err));
     ok(enroll(f, "Ann", "members/a/", 1));
     fails(fg_sqlite_open_with(&store, f->path, true, 100, two, &f->err), FG_ERR_STATE, "older Facegate");
-    fails(fg_sqlite_open_with(&store, f->path, false, 100, broken, &f->err), FG_ERR_INTERNAL, "0003_bad.sql");
+    fails(fg_sqlite_open_with(&store, f->path, false, 100, broken, &f->err), FG_ERR_INTERNAL, "9003_bad.sql");
     ok(fg_store_check(f->store, &f->err)); /* the old schema is whole */
     ok(enroll(f, "Ben", "members/b/", 1));
     fg_store_close(f->store);
@@ -192,6 +163,117 @@ static void migrations_run_in_order_or_not_at_all(void **state)
     sqlite3_finalize(stmt);
     fg_store_close(store);
     fails(fg_store_open(&f->store, f->path, false, &f->err), FG_ERR_UNSUPPORTED, "upgrade");
+}
+
+/* 0003_datasets makes two tables anew: rows, references and the numbers that may not be given again survive
+ * it. */
+static void datasets_migration_keeps_everything(void **state)
+{
+    static const char old_rows[] =
+        "INSERT INTO member (name, role, blob_prefix, created_ms, updated_ms) VALUES ('Ann', 'r', 'a/', 1, "
+        "1);"
+        "INSERT INTO model (hash) VALUES ('" TEAM_MODEL "');"
+        "INSERT INTO source (id, member_id, name, kind, sha256, every, rotation, frames_sampled, faces_used, "
+        "created_ms) VALUES (7, 1, 'v.mp4', 'video', '', 5, 0, 3, 2, 1), (9, 1, 'p.jpg', 'photo', '', 5, 0, "
+        "1, 1, 1);"
+        "DELETE FROM source WHERE id = 9;"
+        "INSERT INTO template (id, member_id, source_id, frame_index, time_ms, model_id, embedding_size, "
+        "embedding, chip_key, score, sharpness) VALUES (5, 1, 7, 3, 40, 1, 2, x'0000803f00000000', "
+        "'a/5.png', 1, 2);";
+    fixture *f = *state;
+    const fg_embedded first[] = {fg_sqlite_migrations[0], {0}};
+    fg_template *templates = NULL;
+    fg_source *sources = NULL;
+    fg_store *store = NULL;
+    int64_t id = 0;
+    long count = 0;
+    ok(fg_sqlite_open_with(&store, f->path, false, 100, first, &f->err));
+    assert_int_equal(sqlite3_exec(fg_sqlite_connection(store), old_rows, NULL, NULL, NULL), SQLITE_OK);
+    fg_store_close(store);
+    ok(fg_store_open(&f->store, f->path, false, &f->err));
+    ok(fg_store_check(f->store, &f->err));
+    ok(fg_store_template_chips(f->store, 0, &templates, &count, &f->err));
+    assert_int_equal(count, 1);
+    assert_int_equal(templates[0].id, 5);
+    assert_int_equal(templates[0].source_id, 7);
+    assert_string_equal(templates[0].chip_key, "a/5.png");
+    fg_templates_free(templates, count);
+    float embedding[2] = {0, 1};
+    fg_template imported = {.embedding_size = 2, .embedding = embedding, .model_hash = TEAM_MODEL};
+    const fg_source file = {.name = (char *)"data.npz", .kind = (char *)"dataset"};
+    const fg_enrolment enrolment = {.name = "Ann",
+                                    .blob_prefix = "a/",
+                                    .add = true,
+                                    .sources = &file,
+                                    .source_count = 1,
+                                    .templates = &imported,
+                                    .template_count = 1};
+    ok(fg_store_enroll(f->store, &enrolment, &id, &f->err));
+    ok(fg_store_sources(f->store, id, &sources, &count, &f->err));
+    assert_int_equal(count, 2);
+    assert_int_equal(sources[1].id, 10);
+    assert_string_equal(sources[1].kind, "dataset");
+    fg_sources_free(sources, count);
+    ok(fg_store_template_chips(f->store, 0, &templates, &count, &f->err));
+    assert_int_equal(count, 1); /* an imported one has no picture */
+    fg_templates_free(templates, count);
+    fg_template_set set;
+    ok(fg_store_templates(f->store, TEAM_MODEL, &set, NULL, &f->err));
+    assert_int_equal(set.count, 2);
+    fg_template_set_deinit(&set);
+    ok(fg_store_member_remove(f->store, id, &f->err)); /* cascades through the new tables */
+    ok(fg_store_template_chips(f->store, 0, &templates, &count, &f->err));
+    assert_int_equal(count, 0);
+    ok(fg_store_check(f->store, &f->err));
+}
+
+static void many_members_are_enrolled_or_none(void **state)
+{
+    enum { MEMBERS = 300 };
+    fixture *f = *state;
+    static char names[MEMBERS][16], prefixes[MEMBERS][32];
+    static fg_enrolment enrolments[MEMBERS];
+    static int64_t ids[MEMBERS];
+    float embedding[2] = {0, 1};
+    fg_template t = {.embedding_size = 2, .embedding = embedding, .model_hash = TEAM_MODEL};
+    const fg_source file = {.name = (char *)"data.npz", .kind = (char *)"dataset"};
+    fg_member *members = NULL;
+    long count = 0;
+    ok(fg_store_open(&f->store, f->path, false, &f->err));
+    for (int i = 0; i < MEMBERS; i++) {
+        snprintf(names[i], sizeof names[i], "m%d",
+                 i == MEMBERS - 1 ? 0 : i); /* the last one is there twice */
+        snprintf(prefixes[i], sizeof prefixes[i], "members/%d/", i);
+        enrolments[i] = (fg_enrolment){.name = names[i],
+                                       .role = "r",
+                                       .blob_prefix = prefixes[i],
+                                       .sources = &file,
+                                       .source_count = 1,
+                                       .templates = &t,
+                                       .template_count = 1};
+    }
+    fails(fg_store_enroll_all(f->store, enrolments, MEMBERS, ids, &f->err), FG_ERR_EXISTS, "m0");
+    assert_int_equal(ids[0], 0);
+    ok(fg_store_members(f->store, &members, &count, &f->err));
+    assert_int_equal(count, 0);
+    fg_members_free(members, count);
+    ok(fg_store_enroll_all(f->store, enrolments, MEMBERS - 1, ids, &f->err));
+    assert_int_equal(ids[MEMBERS - 2], MEMBERS - 1);
+    ok(fg_store_members(f->store, &members, &count, &f->err));
+    assert_int_equal(count, MEMBERS - 1);
+    fg_members_free(members, count);
+    /* retention finds nothing to delete of templates without pictures */
+    const fg_expiring kinds[] = {FG_EXPIRING_CHIPS, FG_EXPIRING_ORIGINALS, FG_EXPIRING_ENROLMENTS};
+    for (int i = 0; i < 3; i++) {
+        char **keys = NULL;
+        ok(fg_store_expired(f->store, kinds[i], INT64_MAX, 100, &keys, &count, &f->err));
+        assert_int_equal(count, 0);
+        fg_keys_texts_free(keys, count);
+    }
+    embedding[0] = 1;
+    for (int i = 0; i < MEMBERS; i++)
+        enrolments[i].add = true;
+    fails(fg_store_enroll_all(f->store, enrolments, MEMBERS, ids, &f->err), FG_ERR_INPUT, "unit length");
 }
 
 static void processes_open_a_new_store_at_once(void **state)
@@ -421,6 +503,8 @@ static void full_store_keeps_what_it_has(void **state)
     ok(fg_store_open(&f->store, f->path, false, &f->err));
     ok(enroll(f, "Ann", "members/a/", 5));
     sqlite3 *db = fg_sqlite_connection(f->store);
+    /* no free pages left over from the making of the schema */
+    assert_int_equal(sqlite3_exec(db, "VACUUM", NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA page_count", -1, &stmt, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     snprintf(sql, sizeof sql, "PRAGMA max_page_count = %d", sqlite3_column_int(stmt, 0));
@@ -606,7 +690,7 @@ static void kill_leaves_no_half_enrolled_member(void **state)
     assert_true(swept > 0);
 }
 
-#define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
+#define TEST(function) cmocka_unit_test_setup_teardown(function, setup_folder, teardown)
 
 int main(void)
 {
@@ -616,6 +700,8 @@ int main(void)
         TEST(empty_file_is_a_new_store),
         TEST(newer_schema_is_refused),
         TEST(migrations_run_in_order_or_not_at_all),
+        TEST(datasets_migration_keeps_everything),
+        TEST(many_members_are_enrolled_or_none),
         TEST(processes_open_a_new_store_at_once),
         TEST(cut_off_store_is_an_error),
         TEST(damaged_store_never_crashes),

@@ -17,8 +17,8 @@
 static float *load(const char *name, long *rows, int *columns)
 {
     fg_buf buf;
-    fg_npy npy;
-    fg_error err;
+    fg_npy npy = {0};
+    fg_error err = {0};
     fg_buf_init(&buf, 1 << 24);
     if (fg_file_read(shared_path(name), &buf, &err) || fg_npy_view(&npy, buf.data, buf.size, NULL, &err))
         fail_msg("%s", err.msg);

@@ -1,0 +1,251 @@
+/* Settings, jobs, retention, and the end of it all. */
+#include "store/sql.h"
+#include "store/sqlite.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* -- settings -- */
+
+static fg_code read_setting(const fg_sql *q, void *row, fg_error *err)
+{
+    fg_setting_value *value = row;
+    (void)err;
+    fg_sql_column_copy(q, 0, value->name, sizeof value->name);
+    value->value = fg_sql_column_real(q, 1);
+    return FG_OK;
+}
+
+fg_code fg_sqlite_settings(fg_store *store, fg_setting_value **values, long *count, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    long n = 0;
+    void *items = NULL;
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(&q, s, "SELECT name, value FROM setting ORDER BY name");
+    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **values, read_setting, &items, &n, err), err);
+    if (rc != FG_OK) {
+        free(items);
+        return rc;
+    }
+    *values = items;
+    *count = n;
+    return FG_OK;
+}
+
+fg_code fg_sqlite_settings_set(fg_store *store, const fg_setting_value *values, long count, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    if (rc != FG_OK)
+        return rc;
+    for (long i = 0; i < count && rc == FG_OK; i++) {
+        bool unset = isnan(values[i].value);
+        fg_sql_prepare(&q, s,
+                       unset ? "DELETE FROM setting WHERE name = ?"
+                             : "INSERT INTO setting (name, value) VALUES (?, ?) "
+                               "ON CONFLICT (name) DO UPDATE SET value = excluded.value");
+        fg_sql_text(&q, values[i].name);
+        if (!unset)
+            fg_sql_real(&q, values[i].value);
+        rc = fg_sql_run(&q, err);
+    }
+    return fg_sql_end(s, rc, err);
+}
+
+/* -- jobs -- */
+
+fg_code fg_sqlite_job_put(fg_store *store, const fg_job_record *job, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(&q, s,
+                   "INSERT INTO job (id, created_ms, attempts, subject, order_json, end_json) "
+                   "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, "
+                   "order_json = excluded.order_json, end_json = excluded.end_json");
+    fg_sql_text(&q, job->id);
+    fg_sql_int(&q, job->created_ms);
+    fg_sql_int(&q, job->attempts);
+    fg_sql_text(&q, job->subject ? job->subject : "");
+    fg_sql_text(&q, job->order_json);
+    fg_sql_text(&q, job->end_json ? job->end_json : "");
+    return fg_sql_end(s, fg_sql_run(&q, err), err);
+}
+
+fg_code fg_sqlite_job_remove(fg_store *store, const char *id, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(&q, s, "DELETE FROM job WHERE id = ?");
+    fg_sql_text(&q, id);
+    return fg_sql_end(s, fg_sql_run(&q, err), err);
+}
+
+static fg_code read_job(const fg_sql *q, void *row, fg_error *err)
+{
+    fg_job_record *job = row;
+    fg_code rc;
+    fg_sql_column_copy(q, 0, job->id, sizeof job->id);
+    job->created_ms = fg_sql_column_int(q, 1);
+    job->attempts = (int)fg_sql_column_int(q, 2);
+    if ((rc = fg_sql_column_text(q, 3, &job->subject, err)) != FG_OK ||
+        (rc = fg_sql_column_text(q, 4, &job->order_json, err)) != FG_OK)
+        return rc;
+    return fg_sql_column_text(q, 5, &job->end_json, err);
+}
+
+fg_code fg_sqlite_jobs(fg_store *store, fg_job_record **jobs, long *count, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    long n = 0;
+    void *items = NULL;
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(&q, s,
+                   "SELECT id, created_ms, attempts, subject, order_json, end_json FROM job "
+                   "ORDER BY created_ms, id");
+    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **jobs, read_job, &items, &n, err), err);
+    if (rc != FG_OK) {
+        fg_job_records_free(items, n);
+        return rc;
+    }
+    *jobs = items;
+    *count = n;
+    return FG_OK;
+}
+
+/* -- retention -- */
+
+static fg_code read_key(const fg_sql *q, void *row, fg_error *err)
+{
+    return fg_sql_column_text(q, 0, row, err);
+}
+
+fg_code fg_sqlite_expired(fg_store *store, fg_expiring what, int64_t before_ms, int limit, char ***keys,
+                          long *count, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    long n = 0;
+    void *items = NULL;
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(&q, s,
+                   what == FG_EXPIRING_CHIPS
+                       ? "SELECT chip_key FROM template JOIN source ON source.id = source_id "
+                         "WHERE chip_gone = 0 AND chip_key IS NOT NULL AND source.created_ms < ? LIMIT ?"
+                   : what == FG_EXPIRING_ORIGINALS
+                       ? "SELECT blob_key FROM source WHERE blob_key IS NOT NULL AND created_ms < ? LIMIT ?"
+                       : "SELECT DISTINCT substr(chip_key, 1, instr(chip_key, '/chips/')) FROM template "
+                         "JOIN source ON source.id = source_id WHERE chip_key IS NOT NULL AND "
+                         "source.created_ms < ? LIMIT ?");
+    fg_sql_int(&q, before_ms);
+    fg_sql_int(&q, limit);
+    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **keys, read_key, &items, &n, err), err);
+    if (rc != FG_OK) {
+        fg_keys_texts_free(items, n);
+        return rc;
+    }
+    *keys = items;
+    *count = n;
+    return FG_OK;
+}
+
+fg_code fg_sqlite_blob_gone(fg_store *store, fg_expiring what, const char *key, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(&q, s,
+                   what == FG_EXPIRING_CHIPS ? "UPDATE template SET chip_gone = 1 WHERE chip_key = ?"
+                                             : "UPDATE source SET blob_key = NULL WHERE blob_key = ?");
+    fg_sql_text(&q, key);
+    return fg_sql_end(s, fg_sql_run(&q, err), err);
+}
+
+fg_code fg_sqlite_attempts_expire(fg_store *store, int64_t before_ms, int limit, long *count, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_prepare(&q, s,
+                   "DELETE FROM audit WHERE id IN "
+                   "(SELECT id FROM audit WHERE time_ms < ? AND action = 'verify' LIMIT ?)");
+    fg_sql_int(&q, before_ms);
+    fg_sql_int(&q, limit);
+    rc = fg_sql_run(&q, err);
+    long deleted = rc == FG_OK ? (long)sqlite3_changes64(s->db) : 0;
+    if (deleted)
+        s->wipe_due = true;
+    rc = fg_sql_end(s, rc, err);
+    if (rc == FG_OK)
+        *count = deleted;
+    return rc;
+}
+
+/* -- reset -- */
+
+/* In order; what is deleted is also zeroed (secure_delete). Who holds or held a key is no biometric datum and
+ * stays, so that nobody covers their tracks by a reset. */
+static const char *const reset[] = {
+    "UPDATE pending SET cancelled = 1",
+    "DELETE FROM version",
+    "DELETE FROM member", /* and by cascade its rights, sources and templates */
+    "DELETE FROM model",
+    "DELETE FROM job",
+    "DELETE FROM audit WHERE action NOT IN ('sign_in', 'key_create', 'key_revoke', 'settings', 'reset')",
+};
+
+fg_code fg_sqlite_reset(fg_store *store, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    long n = 0;
+    void *items = NULL;
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    if (rc != FG_OK)
+        return rc;
+    /* Whatever happens to this process, the next start deletes their blobs. */
+    fg_sql_prepare(&q, s, "SELECT blob_prefix FROM member");
+    rc = fg_sql_list(&q, sizeof(char *), read_key, &items, &n, err);
+    for (size_t i = 0; i < sizeof reset / sizeof reset[0] && rc == FG_OK; i++) {
+        fg_sql_prepare(&q, s, reset[i]);
+        rc = fg_sql_run(&q, err);
+    }
+    for (long i = 0; i < n && rc == FG_OK; i++)
+        rc = fg_sqlite_pending_insert(s, ((char **)items)[i], err);
+    if (rc == FG_OK)
+        s->wipe_due = true;
+    rc = fg_sql_end(s, rc, err);
+    fg_keys_texts_free(items, n);
+    return rc;
+}
+
+fg_code fg_sqlite_vacuum(fg_store *store, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    pthread_mutex_lock(&s->lock);
+    int result = sqlite3_exec(s->db, "VACUUM", NULL, NULL, NULL);
+    fg_code rc = result == SQLITE_OK ? FG_OK : fg_sql_fail(s, result, err);
+    if (rc == FG_OK)
+        s->wipe_due = true;
+    pthread_mutex_unlock(&s->lock);
+    return rc;
+}

@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+# Another embedder for the team: switched, refused, killed half way, and with a server running.
+. "$(dirname "$0")/lib.sh"
+people=$source_root/tests/fixtures/people
+render=$source_root/tests/support/render.sh
+shared=${FACEGATE_SHARED:-$source_root/../shared}
+
+# Another embedder that exists anywhere: the built-in one with its colours exchanged, and a file of its own.
+mkdir alt
+{ cat "$source_root/models/vgg16-half.onnx"; printf '\x12\x04test'; } >alt/alt.onnx
+jq --arg sum "$(sha256sum alt/alt.onnx | cut -d' ' -f1)" --argjson bytes "$(stat -c%s alt/alt.onnx)" '{version: 1, models:
+    [.models[] | select(.name == "vgg16-half") | .name = "alt" | .input.color = "bgr" | .files = [{file: "alt.onnx", bytes: $bytes, sha256: $sum}]]}' \
+    "$source_root/models/manifest.json" >alt/manifest.json
+export FACEGATE_MODEL_PATH=$PWD/alt
+
+# query SQL: of the team's database
+query() { python3 -c 'import sqlite3, sys; print(sqlite3.connect("facegate-data/facegate.db", timeout=10).execute(sys.argv[1]).fetchone()[0])' "$1"; }
+# is WHAT GOT WANTED
+is() { [ "$2" = "$3" ] || { bad=1; echo "  $1 is $2, expected $3"; }; }
+one_model="SELECT count(DISTINCT model_id) FROM template"
+
+begin an_empty_team_remembers_its_embedder
+run 0 --data empty --json models use alt
+json '.[0] | [.embedder, .before, .embedded, .lost, .classifier] | tojson' '["alt",null,0,0,null]'
+run 0 --data empty --json models use alt
+json '.[0].before' alt
+run 1 --data empty models use nosuch
+says err "no embedder called 'nosuch'; there are: alt, vgg16-half"
+one_line err
+end
+
+begin a_team
+"$render" video "$people/ada.jpg" ada.mp4 0 && "$render" video "$people/bruno.jpg" bob.mp4 1 &&
+    "$render" photo "$people/ada.jpg" ada.jpg 1 && "$render" photo "$people/carla.jpg" stranger.jpg 1 || bad=1
+run 0 enroll --every 2 --name Ada --role engineer ada.mp4
+run 0 enroll --every 2 --name Bob --role guest bob.mp4
+run 0 train
+run 0 --json verify ada.jpg
+json '.[0].model' vgg16-half
+total=$(query "SELECT count(*) FROM template")
+end
+
+begin another_embedder_is_refused_and_nothing_mixes
+run 1 enroll --embedder alt --name Carla --role x stranger.jpg
+says err "the team's embedder is vgg16-half, and alt is loaded"
+one_line err
+run 1 verify --embedder alt ada.jpg
+says err "models use alt"
+run 1 train --embedder alt
+says err "models use alt"
+is models "$(query "$one_model")" 1
+run 0 verify ada.jpg
+end
+
+begin killed_half_way_the_old_embedder_works_and_the_next_try_goes_on
+"$facegate" models use alt >/dev/null 2>&1 &
+pid=$!
+python3 - $pid <<'PY' || bad=1
+import os, signal, sqlite3, sys, time
+db = sqlite3.connect("facegate-data/facegate.db", timeout=10)
+pid = int(sys.argv[1])
+while db.execute("SELECT count(*) FROM reembedding").fetchone()[0] == 0:
+    os.kill(pid, 0)  # raises where it has ended: then this tests nothing
+    time.sleep(0.002)
+os.kill(pid, signal.SIGKILL)
+PY
+{ wait $pid; } 2>/dev/null
+staged=$(query "SELECT count(*) FROM reembedding")
+[ "$staged" -gt 0 ] && [ "$staged" -lt "$total" ] || { bad=1; echo "  $staged of $total were done at the kill"; }
+is models "$(query "$one_model")" 1
+run 0 --json verify ada.jpg
+json '.[0] | [.decision, .model, .classifier] | tojson' '["granted","vgg16-half",1]'
+run 0 --json models use alt
+json '.[0] | [.embedder, .before, .lost, .classifier] | tojson' '["alt","vgg16-half",0,2]'
+json '.[0].resumed' "$staged"
+json '.[0].embedded' "$total"
+is models "$(query "$one_model")" 1
+is staged "$(query "SELECT count(*) FROM reembedding")" 0
+end
+
+begin later_commands_use_it
+run 3 --json verify ada.jpg stranger.jpg
+json 'map(.decision) | join(",")' "granted,unknown"
+json 'map(.model) | unique | join(",")' alt
+json '.[0].classifier' 2
+run 0 --json compare ada.jpg ada.jpg
+json '.[0].model' alt
+run 0 enroll --name Carla --role x stranger.jpg
+run 0 --json models list
+json 'map(select(.in_use) | .name) | join(",")' alt
+end
+
+begin weights_that_are_damaged_or_gone_change_nothing
+before=$(query "SELECT name || model_hash FROM embedder")
+cp alt/alt.onnx keep.onnx
+head -c 100000 keep.onnx >alt/alt.onnx
+run 1 verify ada.jpg
+says err "the team's embedder"
+says err "damaged"
+one_line err
+printf 'x' | dd of=alt/alt.onnx bs=1 seek=5000 conv=notrunc status=none
+run 1 models use alt
+says err "damaged"
+rm alt/alt.onnx
+run 1 models use alt
+says err "not on the model path"
+# A file that is no network, under a manifest that says it is right
+echo "not a network" >alt/alt.onnx
+cp alt/manifest.json keep.json
+jq --arg sum "$(sha256sum alt/alt.onnx | cut -d' ' -f1)" '.models[0].files[0] += {sha256: $sum, bytes: 14}' keep.json >alt/manifest.json
+run 1 --json models use alt
+json '.[0].error.code' model
+# A manifest that lies about the network
+cp keep.onnx alt/alt.onnx
+for lie in '.models[0].dim = 128' '.models[0].input += {width: 64, height: 64}' '.models[0].files[0].bytes = 12' '.version = "one"'; do
+    jq "$lie" keep.json >alt/manifest.json
+    run 1 --json models use alt
+    json '.[0].error.code' model
+done
+cp keep.json alt/manifest.json
+is embedder "$(query "SELECT name || model_hash FROM embedder")" "$before"
+is models "$(query "$one_model")" 1
+run 0 verify ada.jpg
+end
+
+begin a_server_that_runs_notices_the_switch
+"$facegate" serve --listen 127.0.0.1:0 --workers 1 >serve.out 2>serve.err &
+server=$!
+for _ in $(seq 200); do
+    url=$(grep -ohE 'https?://127\.0\.0\.1:[0-9]+' serve.out serve.err | head -1)
+    [ -n "$url" ] && break
+    sleep 0.05
+done
+run 0 --json keys create --scope admin
+key=$(jq -r .key out)
+post() { curl -sS -o body -w '%{http_code}' -H "Authorization: Bearer $key" "$@"; }
+is status "$(post -F photo=@ada.jpg "$url/api/v1/verify")" 200
+run 0 models use vgg16-half
+is status "$(post -F photo=@ada.jpg "$url/api/v1/verify")" 409
+says body "the team's embedder is vgg16-half, and alt is loaded"
+post -F name=Dora -F role=x -F video=@bob.mp4 "$url/api/v1/members" >/dev/null
+run 0 --json members list
+json 'map(.name) | join(",")' "Ada,Bob,Carla"
+is models "$(query "$one_model")" 1
+kill $server
+wait $server
+run 0 --json verify ada.jpg
+json '.[0].model' vgg16-half
+end
+
+begin templates_without_a_picture_are_lost_only_with_force
+run 0 export --out team.npz
+run 0 members remove Bob
+run 1 import --role guest team.npz
+says err "enrolled already"
+run 0 members remove Ada
+run 0 members remove Carla
+run 0 import --role guest team.npz
+run 0 enroll --add --name Ada ada.jpg
+run 0 train
+run 1 models use alt
+says err "have no picture to embed again"
+says err "all of: Bob, Carla"
+one_line err
+is models "$(query "$one_model")" 1
+run 0 verify ada.jpg
+run 0 --json models use --force alt
+json '.[0].embedded' 1
+json '.[0].lost > 50' true
+says err "nothing is left to recognise Bob by"
+is templates "$(query "SELECT count(*) FROM template")" 1
+end
+
+name=the_published_embedder_and_back
+if [ -f "$shared/models/openvino/face-reidentification-retail-0095.bin" ]; then
+    begin $name
+    export FACEGATE_MODEL_PATH=$shared/models/openvino
+    run 0 --data big enroll --name Ada --role engineer ada.mp4
+    run 0 --data big enroll --name Bob --role guest bob.mp4
+    run 0 --data big train
+    run 0 --data big models use retail-0095
+    says out "retail-0095 is now the team's embedder"
+    says out "classifier 2 is trained and active"
+    run 3 --data big --json verify ada.jpg stranger.jpg
+    json 'map(.decision) | join(",")' "granted,unknown"
+    json '.[0].similarity > 0.6' true
+    run 0 --data big models use vgg16-half
+    run 3 --data big --json verify ada.jpg stranger.jpg
+    json 'map(.decision) | join(",")' "granted,unknown"
+    end
+else
+    skip $name "no models/openvino in the development data"
+fi
+finish

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# How well teams are told from strangers, on people who do not exist; one photo is enough to enrol from.
+. "$(dirname "$0")/lib.sh"
+people=$source_root/tests/fixtures/people
+render=$source_root/tests/support/render.sh
+mkdir all
+n=0
+for portrait in "$people"/*.jpg; do
+    name=$(basename "$portrait" .jpg)
+    mkdir -p "all/$name"
+    n=$((n + 1))
+    for variant in 0 1 2; do "$render" photo "$portrait" "all/$name/$variant.jpg" $variant; done
+    [ $n -lt 8 ] || break
+done
+echo 'no photo' >all/ada/notes.txt
+
+begin teams_are_told_from_strangers
+printf '{"ada": "first", "bruno": "second"}' >all/groups.json
+run 0 --json eval openset --images all --photos 2 --perturb --plots plots
+json '.[0].people' 8
+json '.[0].photos' 24
+json '.[0].unreadable' 1
+json '.[0].teams | map(.members) | join(",")' 1,2,5
+json '.[0].teams | map(.far.share < 0.05 and .frr.share < 0.1 and .wrong_member.hits == 0) | all' true
+json '.[0].teams | map(.far.low <= .far.share and .far.share <= .far.high) | all' true
+json '.[0].teams[0].far.tries' 2800
+json '.[0].groups | keys | join(",")' first,second
+json '.[0].groups.first.far.tries > 0' true
+json '.[0].perturbed | keys | join(",")' crop,flip,jpeg
+json '.[0].perturbed.flip | .attempts > 0 and .changed * 4 < .attempts' true
+for plot in det reliability scores; do says plots/$plot.svg '</svg>'; done
+cp out first
+run 0 --json eval openset --images all --photos 2 --perturb --workers 1
+[ "$(jq -c .teams[1].far first)" = "$(jq -c .teams[1].far out)" ] || { bad=1; echo "  another number of threads, another result"; }
+run 0 eval openset --images all --photos 1
+says out "and its variations"
+says out "members refused"
+says err "too few for teams of 10"
+end
+
+begin bad_folders_are_said_in_one_line
+run 2 eval openset
+one_line err
+run 1 eval openset --images nowhere
+one_line err
+says err nowhere
+mkdir empty
+run 1 eval openset --images empty
+one_line err
+says err empty
+run 1 eval openset --images all --photos 3
+one_line err
+says err "too few people"
+run 1 eval openset --images all --cohort ./all
+one_line err
+says err "a cohort needs 50"
+printf '{' >all/groups.json
+run 1 eval openset --images all
+one_line err
+says err groups.json
+end
+
+begin one_photo_enrols_with_its_variations
+run 0 --json enroll --name Ada --role engineer all/ada/0.jpg
+json '.[0].faces_used' 1
+run 0 --json train --dry-run
+json '.[0].version' null
+json '.[0].report.templates' 8
+run 0 classifiers list
+empty out
+run 0 --json train
+json '.[0].active' true
+json '.[0].report.far_low <= .[0].report.far and .[0].report.far <= .[0].report.far_high' true
+run 0 --json classifiers show 1
+json '.[0].settings.far' 0.001
+json '.[0].settings.cohort' cohort
+run 0 --json verify all/ada/1.jpg
+json '.[0].member' Ada
+run 3 --json verify all/bruno/0.jpg
+json '.[0].probability < 0.5' true
+end
+
+begin versions_can_be_rolled_back
+run 0 enroll --name Bruno --role guard all/bruno/0.jpg all/bruno/1.jpg
+run 0 train --force
+run 0 --json classifiers list
+json 'map(select(.active)) | map(.version) | join(",")' 2
+run 0 classifiers activate 1
+run 0 --json classifiers list
+json 'map(select(.active)) | map(.version) | join(",")' 1
+run 1 classifiers activate 99
+one_line err
+run 2 classifiers activate first
+end
+finish

@@ -1,0 +1,153 @@
+/* What happens around a training: with the built-in models, on embeddings that are made up. */
+#include "flow/flow.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/folder.h"
+
+enum { EACH = 4 };
+
+typedef struct fixture {
+    char data[FOLDER_PATH], models[512];
+    fg_settings settings;
+    fg_log log;
+    fg_app *app;
+    fg_worker *worker;
+    int64_t ids[3], remove; /* remove: while the next training runs */
+} fixture;
+
+static fg_error err;
+
+static void enroll(fixture *f, int number)
+{
+    const fg_engine_info *info = fg_engine_info_view(fg_app_engine(f->app));
+    const size_t size = (size_t)info->embedding_size;
+    char name[32], prefix[64], key[EACH][96];
+    float *rows = calloc(EACH * size, sizeof *rows);
+    fg_template templates[EACH] = {0};
+    const fg_source source = {
+        .name = (char *)"clip.mp4", .kind = (char *)"video", .frames_sampled = EACH, .faces_used = EACH};
+    assert_non_null(rows);
+    snprintf(name, sizeof name, "member %d", number);
+    snprintf(prefix, sizeof prefix, "members/%d/", number);
+    for (int i = 0; i < EACH; i++) {
+        snprintf(key[i], sizeof key[i], "%schips/%d.png", prefix, i);
+        rows[(size_t)i * size + (size_t)number] = sqrtf(0.9f);
+        rows[(size_t)i * size + 100 + (size_t)(EACH * number + i)] = sqrtf(0.1f);
+        templates[i] = (fg_template){.frame_index = i,
+                                     .time_ms = 5000L * i,
+                                     .embedding_size = info->embedding_size,
+                                     .embedding = rows + (size_t)i * size,
+                                     .chip_key = key[i],
+                                     .score = 0.99f,
+                                     .sharpness = 50};
+        memcpy(templates[i].model_hash, info->model_hash, sizeof templates[i].model_hash);
+    }
+    const fg_enrolment enrolment = {.name = name,
+                                    .role = "guest",
+                                    .blob_prefix = prefix,
+                                    .sources = &source,
+                                    .source_count = 1,
+                                    .templates = templates,
+                                    .template_count = EACH};
+    if (fg_store_enroll(fg_app_store(f->app), &enrolment, &f->ids[number], &err) != FG_OK)
+        fail_msg("%s", err.msg);
+    free(rows);
+}
+
+static bool tell(void *context, const char *what, long done, long total)
+{
+    fixture *f = context;
+    (void)done;
+    (void)total;
+    if (f->remove && strcmp(what, "members") == 0) {
+        assert_int_equal(fg_store_member_remove(fg_app_store(f->app), f->remove, &err), FG_OK);
+        f->remove = 0;
+    }
+    return true;
+}
+
+static int open_team(void **state)
+{
+    static fixture f;
+    const char *source = getenv("FACEGATE_SOURCE");
+    assert_non_null(source);
+    assert_true(folder_make(f.data));
+    snprintf(f.models, sizeof f.models, "%s/models", source);
+    assert_int_equal(fg_settings_init(&f.settings, &err), FG_OK);
+    f.settings.data = f.data;
+    f.settings.model_path = f.models;
+    if (fg_app_open(&f.app, &f.settings, FG_APP_STORE | FG_APP_ENGINE | FG_APP_CREATE, &f.log, &err) !=
+            FG_OK ||
+        fg_worker_new(&f.worker, f.app, &err) != FG_OK)
+        fail_msg("%s", err.msg);
+    *state = &f;
+    return 0;
+}
+
+static int close_team(void **state)
+{
+    fixture *f = *state;
+    fg_worker_free(f->worker);
+    fg_app_close(f->app);
+    folder_remove(f->data);
+    return 0;
+}
+
+static void nobody_can_be_trained_on(void **state)
+{
+    fixture *f = *state;
+    const fg_actor actor = {"cli", ""};
+    fg_train_result result;
+    assert_int_equal(fg_train(f->worker, &actor, NULL, &result, &err), FG_ERR_STATE);
+    assert_non_null(strstr(err.msg, "enrol"));
+}
+
+static void a_member_removed_meanwhile_is_in_no_version(void **state)
+{
+    fixture *f = *state;
+    const fg_actor actor = {"cli", ""};
+    const fg_progress progress = {tell, f};
+    fg_train_result result;
+    fg_version_info *infos = NULL;
+    long count = -1;
+    for (int i = 0; i < 3; i++)
+        enroll(f, i);
+    f->remove = f->ids[1];
+    assert_int_equal(fg_train(f->worker, &actor, &progress, &result, &err), FG_ERR_STATE);
+    assert_int_equal(f->remove, 0); /* it was removed, and that while training */
+    assert_non_null(strstr(err.msg, "removed"));
+    assert_int_equal(fg_store_versions(fg_app_store(f->app), &infos, &count, &err), FG_OK);
+    assert_int_equal(count, 0);
+    fg_versions_free(infos, count);
+
+    fg_version_info info = {0};
+    fg_buf data;
+    fg_buf_init(&data, FG_MAX_CLASSIFIER_BYTES);
+    if (fg_train(f->worker, &actor, &progress, &result, &err) != FG_OK)
+        fail_msg("%s", err.msg);
+    assert_true(result.activated);
+    assert_int_equal(fg_store_version_load(fg_app_store(f->app), result.version, &info, &data, &err), FG_OK);
+    assert_int_equal(info.member_count, 2);
+    assert_int_equal(info.member_ids[0], f->ids[0]);
+    assert_int_equal(info.member_ids[1], f->ids[2]);
+    fg_version_info_deinit(&info);
+    fg_buf_deinit(&data);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_can_be_trained_on),
+        cmocka_unit_test(a_member_removed_meanwhile_is_in_no_version),
+    };
+    return cmocka_run_group_tests(tests, open_team, close_team);
+}
