@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -61,6 +62,18 @@ static void keep_tag(const state *s, const fg_http_answer *answer)
         unlink(s->tag_path);
 }
 
+/* The first byte of "Content-Range: bytes 100-199/200"; false where it says no such thing. */
+static bool range_start(const char *range, uint64_t *from)
+{
+    static const char unit[] = "bytes ";
+    char *end = NULL;
+    if (strncmp(range, unit, sizeof unit - 1) != 0 || !isdigit((unsigned char)range[sizeof unit - 1]))
+        return false;
+    errno = 0;
+    *from = strtoull(range + sizeof unit - 1, &end, 10);
+    return errno == 0 && *end == '-';
+}
+
 static fg_code look_at_head(state *s, const fg_http_answer *answer, fg_error *err)
 {
     char text[64];
@@ -68,8 +81,8 @@ static fg_code look_at_head(state *s, const fg_http_answer *answer, fg_error *er
     fg_code rc;
     s->begun = true;
     if (answer->status == 206) {
-        if (!fg_http_answer_header(answer, "content-range", text, sizeof text) ||
-            sscanf(text, "bytes %" SCNu64 "-", &from) != 1 || from != s->have)
+        if (!fg_http_answer_header(answer, "content-range", text, sizeof text) || !range_start(text, &from) ||
+            from != s->have)
             return FG_FAIL(err, FG_ERR_IO, "%s: the server sends another part than was asked for", s->url);
     } else {
         if ((rc = restart(s, err)) != FG_OK)

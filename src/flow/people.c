@@ -197,7 +197,9 @@ static fg_code read_groups(fg_people *p, const char *dir, fg_error *err)
         return rc;
     fg_buf_init(&text, MAX_GROUPS_BYTES);
     rc = fg_file_read(path, &text, err);
-    if (rc == FG_OK && !json_is_object(document = json_loadb((char *)text.data, text.size, 0, &problem)))
+    if (rc == FG_OK)
+        document = json_loadb((char *)text.data, text.size, 0, &problem); /* json_is_object() looks twice */
+    if (rc == FG_OK && !json_is_object(document))
         rc = FG_FAIL(err, FG_ERR_INPUT, "%s: not a JSON object of {\"person\": \"group\"}", path);
     for (int i = 0; i < p->people && rc == FG_OK; i++) {
         const json_t *group = json_object_get(document, p->names[i]);

@@ -85,7 +85,8 @@ static fg_code check_sources(const fg_enrolment *e, const char *prefix, fg_error
     for (int i = 0; i < e->source_count; i++) {
         const fg_source *s = &e->sources[i];
         if (!s->kind ||
-            (strcmp(s->kind, "video") && strcmp(s->kind, "photo") && strcmp(s->kind, "dataset")) ||
+            (strcmp(s->kind, "video") != 0 && strcmp(s->kind, "photo") != 0 &&
+             strcmp(s->kind, "dataset") != 0) ||
             !memchr(s->sha256, 0, sizeof s->sha256))
             return FG_FAIL(err, FG_ERR_INTERNAL, "source %d is no video, photo or dataset", i);
         if (s->blob_key && !(fg_text_is_key(s->blob_key) && starts_with(s->blob_key, prefix)))
