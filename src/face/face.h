@@ -130,9 +130,10 @@ fg_code fg_align(const fg_engine *engine, const fg_frame *frame, const fg_point 
 enum { FG_KEPT_CHIP = 160 };
 fg_code fg_kept_cut(const fg_frame *frame, const fg_point points[FG_LANDMARKS], fg_frame *kept,
                     fg_error *err) FG_MUST_CHECK;
-/* From a kept chip to this engine's, nearly as if the frame were still there. A chip of another size, as an
- * earlier Facegate kept them, is taken for one of a shipped embedder. FG_ERR_INPUT: not square. */
-fg_code fg_kept_align(const fg_engine *engine, const fg_frame *kept, fg_frame *chip,
+/* From a kept chip to this engine's, nearly as if the frame were still there: the photo as it is with
+ * variation 0, else that variation of it (see vary.h). A chip of another size, as an earlier Facegate kept
+ * them, is taken for one of a shipped embedder. FG_ERR_INPUT: not square, or no such variation. */
+fg_code fg_kept_align(const fg_engine *engine, const fg_frame *kept, int variation, fg_frame *chip,
                       fg_error *err) FG_MUST_CHECK;
 
 /* Measures a face and its chip; pure. */

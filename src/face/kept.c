@@ -1,5 +1,6 @@
 /* The chips that are kept of an enrolment, so that every embedder can be asked again later. */
 #include "face/engine.h"
+#include "face/vary.h"
 
 /* Where the landmarks are: the template of the shipped embedders at 128 pixels, with a margin around it for a
  * template that shows more. Whole pixels, so that a model of 128 pixels gets back what the frame gave it. */
@@ -26,15 +27,18 @@ fg_code fg_kept_cut(const fg_frame *frame, const fg_point points[FG_LANDMARKS], 
     return rc == FG_OK ? fg_similarity_warp(kept, frame, &map, FG_KEPT_CHIP, err) : rc;
 }
 
-fg_code fg_kept_align(const fg_engine *engine, const fg_frame *kept, fg_frame *chip, fg_error *err)
+fg_code fg_kept_align(const fg_engine *engine, const fg_frame *kept, int variation, fg_frame *chip,
+                      fg_error *err)
 {
     fg_point points[FG_LANDMARKS];
     *chip = (fg_frame){0};
     if (kept->width != kept->height || kept->width < 16)
         return FG_FAIL(err, FG_ERR_INPUT, "%d x %d pixels: not a chip", kept->width, kept->height);
+    if (variation < 0 || variation >= FG_VARIATIONS)
+        return FG_FAIL(err, FG_ERR_INPUT, "variation %d of a photo: there are %d", variation, FG_VARIATIONS);
     if (kept->width == FG_KEPT_CHIP)
         landmarks(points, CORE, MARGIN);
     else
         landmarks(points, (float)kept->width, 0);
-    return fg_align(engine, kept, points, chip, err);
+    return fg_vary(engine, kept, points, variation, chip, err);
 }

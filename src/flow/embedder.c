@@ -107,7 +107,7 @@ static fg_code embed_chip(using *u, const fg_template *t, fg_error *err)
     if (rc == FG_OK)
         rc = fg_image_decode(&kept, png.data, png.size, 0, NULL, t->chip_key, err);
     if (rc == FG_OK)
-        rc = fg_kept_align(u->app->engine, &kept, &chip, err);
+        rc = fg_kept_align(u->app->engine, &kept, t->variation, &chip, err);
     if (rc == FG_OK)
         rc = fg_embed(u->worker->session, &chip, 1,
                       u->embeddings + (size_t)u->batch * (size_t)u->info->embedding_size, err);

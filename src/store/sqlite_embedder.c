@@ -116,12 +116,13 @@ fg_code fg_sqlite_reembed_todo(fg_store *store, const char *model_hash, fg_templ
         return rc;
     fg_sql_prepare(
         &q, s,
-        "SELECT template.id, member_id, source_id, frame_index, time_ms, hash, template.embedding_size, "
-        "CASE chip_gone WHEN 0 THEN chip_key END, score, sharpness "
-        "FROM template JOIN model ON model.id = template.model_id WHERE hash <> ?1 AND NOT EXISTS "
+        "SELECT template.id, template.member_id, source_id, frame_index, time_ms, hash, embedding_size, "
+        "CASE chip_gone WHEN 0 THEN chip_key END, score, sharpness, kind = 'photo' "
+        "FROM template JOIN model ON model.id = template.model_id JOIN source ON source.id = source_id "
+        "WHERE hash <> ?1 AND NOT EXISTS "
         "(SELECT 1 FROM reembedding WHERE template_id = template.id AND "
         "reembedding.model_id = (SELECT id FROM model WHERE hash = ?1)) "
-        "ORDER BY member_id, source_id, frame_index, template.id");
+        "ORDER BY template.member_id, source_id, frame_index, template.id");
     fg_sql_text(&q, model_hash);
     rc = fg_sql_end(s, fg_sql_list(&q, sizeof **templates, fg_sqlite_read_chip, &items, &n, err), err);
     if (rc != FG_OK) {

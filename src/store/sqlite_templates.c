@@ -99,6 +99,7 @@ fg_code fg_sqlite_read_chip(const fg_sql *q, void *row, fg_error *err)
     t->embedding_size = (int)fg_sql_column_int(q, 6);
     t->score = (float)fg_sql_column_real(q, 8);
     t->sharpness = (float)fg_sql_column_real(q, 9);
+    t->variation = fg_sql_column_int(q, 10) ? t->frame_index : 0;
     return sqlite3_column_type(q->stmt, 7) == SQLITE_NULL ? FG_OK
                                                           : fg_sql_column_text(q, 7, &t->chip_key, err);
 }
@@ -115,11 +116,11 @@ fg_code fg_sqlite_template_chips(fg_store *store, int64_t member_id, fg_template
         return rc;
     fg_sql_prepare(
         &q, s,
-        "SELECT template.id, member_id, source_id, frame_index, time_ms, hash, embedding_size, chip_key, "
-        "score, sharpness FROM template JOIN model ON model.id = model_id "
-        "WHERE chip_gone = 0 AND chip_key IS NOT NULL AND (?1 = 0 OR member_id = ?1) ORDER BY member_id, "
-        "source_id, frame_index, "
-        "template.id");
+        "SELECT template.id, template.member_id, source_id, frame_index, time_ms, hash, embedding_size, "
+        "chip_key, score, sharpness, kind = 'photo' "
+        "FROM template JOIN model ON model.id = model_id JOIN source ON source.id = source_id "
+        "WHERE chip_gone = 0 AND chip_key IS NOT NULL AND (?1 = 0 OR template.member_id = ?1) "
+        "ORDER BY template.member_id, source_id, frame_index, template.id");
     fg_sql_int(&q, member_id);
     rc = fg_sql_end(s, fg_sql_list(&q, sizeof **templates, fg_sqlite_read_chip, &items, &n, err), err);
     if (rc != FG_OK) {

@@ -93,7 +93,8 @@ typedef struct fg_source { /* one enrolment file */
 
 typedef struct fg_template {
     int64_t id, member_id, source_id;
-    int frame_index;
+    int frame_index; /* in the video; of a photo, the number of its variation (face/vary.h), 0 as it is */
+    int variation;   /* only read, with a chip: frame_index of a photo, 0 of a video */
     int64_t time_ms; /* in the video */
     char model_hash[FG_SHA256_HEX];
     int embedding_size;
@@ -159,9 +160,9 @@ void fg_template_set_deinit(fg_template_set *set);
 /* Those of one model; stale (may be NULL) gets the number of templates of any other. */
 fg_code fg_store_templates(fg_store *store, const char *model_hash, fg_template_set *set, long *stale,
                            fg_error *err) FG_MUST_CHECK;
-/* The chips of templates, to embed again with another model or to show: id, member_id, model_hash and
- * chip_key are filled. member_id 0 for all. Those whose chip retention has deleted
- * are left out, and so are imported ones, which never had one. */
+/* The chips of templates, to embed again with another model or to show: all is filled but the embeddings.
+ * member_id 0 for all. Those whose chip retention has deleted are left out, and so are imported ones, which
+ * never had one. */
 fg_code fg_store_template_chips(fg_store *store, int64_t member_id, fg_template **templates, long *count,
                                 fg_error *err) FG_MUST_CHECK;
 void fg_templates_free(fg_template *templates, long count);

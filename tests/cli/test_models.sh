@@ -90,6 +90,36 @@ run 0 --json models list
 json 'map(select(.in_use) | .name) | join(",")' alt
 end
 
+# All eight templates of a single photo, as if the new embedder had been there when it was enrolled.
+begin a_single_photo_s_variations_are_made_again
+run 0 --data single enroll --embedder vgg16-half --name Ada --role x ada.jpg
+run 0 --data fresh models use alt
+run 0 --data fresh enroll --name Ada --role x ada.jpg
+chip=$(echo single/blobs/members/*/*/chips/00-000004.png)
+mv "$chip" kept.png
+run 1 --data single models use alt
+says err "the old embedder stays"
+run 0 --data single --json models list
+json 'map(select(.in_use) | .name) | join(",")' vgg16-half
+mv kept.png "$chip"
+run 0 --data single --json models use alt
+json '.[0] | [.resumed, .embedded, .lost] | tojson' '[4,8,0]'
+python3 - <<'PY' || bad=1
+import math, sqlite3, struct
+def read(data):
+    rows = sqlite3.connect(data + "/facegate.db").execute("SELECT frame_index, embedding FROM template").fetchall()
+    return {n: struct.unpack("%df" % (len(e) // 4), e) for n, e in rows}
+def cosine(a, b): return math.fsum(x * y for x, y in zip(a, b))
+single, fresh = read("single"), read("fresh")
+assert sorted(single) == sorted(fresh) == list(range(8)), (sorted(single), sorted(fresh))
+own = min(cosine(single[v], fresh[v]) for v in range(8))
+other = max(cosine(single[v], fresh[w]) for v in range(8) for w in range(8) if v != w)
+print("  closest to its own by at least %.4f, to another by at most %.4f" % (own, other))
+assert all(cosine(single[v], fresh[v]) > cosine(single[v], fresh[w]) for v in range(8) for w in range(8) if v != w)
+assert own > 0.98
+PY
+end
+
 begin weights_that_are_damaged_or_gone_change_nothing
 before=$(query "SELECT name || model_hash FROM embedder")
 cp alt/alt.onnx keep.onnx

@@ -1,6 +1,6 @@
 /* The chips that are kept: an embedding made of one again is nearly the one that the photo gave. */
 #include "base/limits.h"
-#include "face/face.h"
+#include "face/vary.h"
 #include "media/image.h"
 
 #include "support/shared.h"
@@ -38,8 +38,9 @@ static fg_engine *open_engine(const char *embedder)
     return engine;
 }
 
-/* One photo: from the frame, and from the kept chip as a PNG would give it back. */
-static void measure(const fg_engine *engine, fg_session *session, const char *photo, measured *m)
+/* One photo, or a variation of it: from the frame, and from the kept chip as a PNG would give it back. */
+static void measure(const fg_engine *engine, fg_session *session, const char *photo, int variation,
+                    measured *m)
 {
     fg_frame frame = {0}, direct = {0}, kept = {0}, back = {0}, again = {0};
     float a[FG_MAX_EMBEDDING], b[FG_MAX_EMBEDDING];
@@ -52,12 +53,12 @@ static void measure(const fg_engine *engine, fg_session *session, const char *ph
     assert_int_equal(fg_detect(session, &frame, &face, 1, &count, NULL), FG_OK);
     if (count == 0 || m->count == MAX_FACES)
         goto done;
-    assert_int_equal(fg_align(engine, &frame, face.points, &direct, NULL), FG_OK);
+    assert_int_equal(fg_vary(engine, &frame, face.points, variation, &direct, NULL), FG_OK);
     assert_int_equal(fg_kept_cut(&frame, face.points, &kept, NULL), FG_OK);
     assert_int_equal(kept.width, FG_KEPT_CHIP);
     assert_int_equal(fg_image_encode_png(&kept, &png, &png_size, NULL), FG_OK);
     assert_int_equal(fg_image_decode(&back, png, png_size, 0, NULL, "chip", NULL), FG_OK);
-    assert_int_equal(fg_kept_align(engine, &back, &again, NULL), FG_OK);
+    assert_int_equal(fg_kept_align(engine, &back, variation, &again, NULL), FG_OK);
     assert_int_equal(fg_embed(session, &direct, 1, a, NULL), FG_OK);
     assert_int_equal(fg_embed(session, &again, 1, b, NULL), FG_OK);
     for (int i = 0; i < fg_engine_info_view(engine)->embedding_size; i++)
@@ -74,7 +75,7 @@ done:
 
 /* Every photo of a folder, or the first of every folder in it. */
 static void measure_folder(const fg_engine *engine, fg_session *session, const char *path, int limit,
-                           measured *m)
+                           int variation, measured *m)
 {
     DIR *dir = opendir(path);
     assert_non_null(dir);
@@ -90,7 +91,7 @@ static void measure_folder(const fg_engine *engine, fg_session *session, const c
         struct stat st;
         if (stat(name, &st) == 0 && (!strstr(e->d_name, ".") || n > 4) && S_ISREG(st.st_mode) &&
             strcmp(name + strlen(name) - 4, ".jpg") == 0)
-            measure(engine, session, name, m);
+            measure(engine, session, name, variation, m);
     }
     closedir(dir);
 }
@@ -101,17 +102,19 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void check(const char *embedder, const char *folder, int limit, double median, double low)
+static void check(const char *embedder, const char *folder, int limit, int variation, double median,
+                  double low)
 {
     measured m = {0};
     fg_session *session = NULL;
     fg_engine *engine = open_engine(embedder);
     assert_int_equal(fg_session_new(&session, engine, NULL), FG_OK);
-    measure_folder(engine, session, folder, limit, &m);
+    measure_folder(engine, session, folder, limit, variation, &m);
     assert_true(m.count >= 10);
     qsort(m.cosines, (size_t)m.count, sizeof *m.cosines, ascending);
-    print_message("%s: %d photos, cosine to the photo's own embedding: median %.4f, lowest %.4f\n",
-                  fg_engine_info_view(engine)->embedder, m.count, m.cosines[m.count / 2], m.cosines[0]);
+    print_message(
+        "%s: %d photos, variation %d, cosine to the photo's own embedding: median %.4f, lowest %.4f\n",
+        fg_engine_info_view(engine)->embedder, m.count, variation, m.cosines[m.count / 2], m.cosines[0]);
     assert_true(m.cosines[m.count / 2] >= median);
     assert_true(m.cosines[0] >= low);
     fg_session_free(session);
@@ -123,7 +126,17 @@ static void made_up_people(void **state)
     char folder[4096];
     (void)state;
     snprintf(folder, sizeof folder, "%s/tests/fixtures/people", getenv("FACEGATE_SOURCE"));
-    check(NULL, folder, MAX_FACES, .99, .97);
+    check(NULL, folder, MAX_FACES, 0, .99, .97);
+}
+
+/* They reach further out of the face than the photo as it is does: the margin has to hold them. */
+static void variations_of_made_up_people(void **state)
+{
+    char folder[4096];
+    (void)state;
+    snprintf(folder, sizeof folder, "%s/tests/fixtures/people", getenv("FACEGATE_SOURCE"));
+    for (int variation = 1; variation < FG_VARIATIONS; variation++)
+        check(NULL, folder, MAX_FACES, variation, .99, .97);
 }
 
 static void photographs(void **state)
@@ -132,7 +145,7 @@ static void photographs(void **state)
     (void)state;
     NEED_SHARED("data/lfw-dev/images");
     snprintf(folder, sizeof folder, "%s", shared_path("data/lfw-dev/images"));
-    check(NULL, folder, 200, .99, .95);
+    check(NULL, folder, 200, 0, .99, .95);
 }
 
 static void photographs_with_a_larger_input(void **state)
@@ -142,7 +155,7 @@ static void photographs_with_a_larger_input(void **state)
     NEED_SHARED("data/lfw-dev/images");
     NEED_SHARED("models/openvino/face-reidentification-retail-0095.xml");
     snprintf(folder, sizeof folder, "%s", shared_path("data/lfw-dev/images"));
-    check("retail-0095", folder, 200, .999, .99);
+    check("retail-0095", folder, 200, 0, .999, .99);
 }
 
 /* A chip as an earlier Facegate kept it: the embedder's own. */
@@ -157,14 +170,17 @@ static void an_older_chip_is_taken_as_it_is(void **state)
     for (int y = 0; y < size; y++)
         for (int x = 0; x < 3 * size; x++)
             old.rgb[(size_t)y * old.stride + (size_t)x] = (uint8_t)(x * 7 + y * 3);
-    assert_int_equal(fg_kept_align(engine, &old, &chip, NULL), FG_OK);
+    assert_int_equal(fg_kept_align(engine, &old, 0, &chip, NULL), FG_OK);
     assert_int_equal(chip.width, size);
     for (int y = 0; y < size; y++)
         assert_memory_equal(chip.rgb + (size_t)y * chip.stride, old.rgb + (size_t)y * old.stride,
                             3 * (size_t)size);
     assert_int_equal(fg_frame_init(&odd, size, size / 2, NULL), FG_OK);
     fg_frame_deinit(&chip);
-    assert_int_equal(fg_kept_align(engine, &odd, &chip, &err), FG_ERR_INPUT);
+    assert_int_equal(fg_kept_align(engine, &odd, 0, &chip, &err), FG_ERR_INPUT);
+    assert_int_equal(fg_kept_align(engine, &old, -1, &chip, &err), FG_ERR_INPUT);
+    assert_int_equal(fg_kept_align(engine, &old, FG_VARIATIONS, &chip, &err), FG_ERR_INPUT);
+    assert_null(chip.rgb);
     fg_frame_deinit(&old);
     fg_frame_deinit(&odd);
     fg_engine_close(engine);
@@ -174,6 +190,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(made_up_people),
+        cmocka_unit_test(variations_of_made_up_people),
         cmocka_unit_test(photographs),
         cmocka_unit_test(photographs_with_a_larger_input),
         cmocka_unit_test(an_older_chip_is_taken_as_it_is),
