@@ -10,8 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    fg_aws_header headers[FG_AWS_HEADERS];
-    fg_aws_request request = {.method = "POST", .path = "", .headers = headers, .payload_sha256 = "00"};
+    fg_sigv4_header headers[FG_AWS_HEADERS];
+    fg_sigv4_request request = {.method = "POST", .path = "", .headers = headers, .payload_sha256 = "00"};
     fg_aws_authorization a;
     fg_aws_fault fault;
     fg_error err;
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             char *colon = strchr(line, ':');
             if (colon)
                 *colon = 0;
-            headers[request.header_count++] = (fg_aws_header){line, colon ? colon + 1 : ""};
+            headers[request.header_count++] = (fg_sigv4_header){line, colon ? colon + 1 : ""};
         }
     }
     fg_code rc = fg_aws_authorization_parse(&a, authorization, &fault, &err);
@@ -47,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     fg_buf_init(&canonical, 1 << 20);
     if (rc == FG_OK) {
-        if (fg_aws_canonical(&request, a.signed_headers, &canonical, &err) != FG_OK && !err.msg[0])
+        if (fg_sigv4_canonical(&request, a.signed_headers, &canonical, &err) != FG_OK && !err.msg[0])
             abort();
         if (fg_aws_check_time(&a, date, 1440938160000, &fault, &err) != FG_OK && fault == FG_AWS_GOOD)
             abort();

@@ -1,7 +1,5 @@
 #include "access/aws_request.h"
 
-#include "cloud/sigv4.h"
-
 #include <ctype.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -9,9 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_CANONICAL = 256 << 10, MAX_PAIRS = 256 };
+enum { MAX_CANONICAL = 256 << 10 };
 
-static const char algorithm[] = "AWS4-HMAC-SHA256";
+static const char algorithm[] = FG_SIGV4_ALGORITHM;
 
 static const struct {
     const char *name;
@@ -125,7 +123,7 @@ fg_code fg_aws_authorization_parse(fg_aws_authorization *out, const char *header
         return FG_FAIL(err, FG_ERR_UNAUTHORIZED, "Missing Authentication Token");
     }
     if (!fg_aws_is_signed(header))
-        return incomplete(fault, "the algorithm AWS4-HMAC-SHA256", err);
+        return incomplete(fault, "the algorithm " FG_SIGV4_ALGORITHM, err);
     header += sizeof algorithm - 1;
     if (!take_part(header, "Credential", &part, &size))
         return incomplete(fault, "'Credential' parameter", err);
@@ -136,8 +134,8 @@ fg_code fg_aws_authorization_parse(fg_aws_authorization *out, const char *header
         !take_credential(&part, end, out->region, sizeof out->region) ||
         !take_credential(&part, end, out->service, sizeof out->service) ||
         !take_credential(&part, end, end_text, sizeof end_text) || part != end || end[-1] == '/' ||
-        strcmp(end_text, "aws4_request") != 0)
-        return incomplete(fault, "a 'Credential' of the form KEY/YYYYMMDD/REGION/SERVICE/aws4_request", err);
+        strcmp(end_text, FG_SIGV4_END) != 0)
+        return incomplete(fault, "a 'Credential' of the form KEY/YYYYMMDD/REGION/SERVICE/" FG_SIGV4_END, err);
     if (!take_part(header, "SignedHeaders", &part, &size) || size >= sizeof out->signed_headers)
         return incomplete(fault, "'SignedHeaders' parameter", err);
     memcpy(out->signed_headers, part, size);
@@ -150,174 +148,6 @@ fg_code fg_aws_authorization_parse(fg_aws_authorization *out, const char *header
     if (strspn(out->signature, "0123456789abcdef") != FG_SHA256_HEX - 1)
         return incomplete(fault, "a 'Signature' of 64 hex digits", err);
     return FG_OK;
-}
-
-/* -- the canonical request -- */
-
-static fg_code put_encoded(fg_buf *out, const char *text, size_t size, bool slashes, fg_error *err)
-{
-    fg_code rc = FG_OK;
-    for (size_t i = 0; i < size && rc == FG_OK; i++) {
-        unsigned char c = (unsigned char)text[i];
-        bool plain = isalnum(c) || (c && strchr("-._~", c)) || (slashes && c == '/');
-        rc = plain ? fg_buf_append(out, text + i, 1, err) : fg_buf_printf(out, err, "%%%02X", c);
-    }
-    return rc;
-}
-
-/* RFC 3986's dot segments and empty segments taken out, then encoded. */
-static fg_code put_path(fg_buf *out, const char *path, fg_error *err)
-{
-    fg_buf clean;
-    fg_code rc = FG_OK;
-    size_t last = 1; /* where the last segment ends */
-    fg_buf_init(&clean, MAX_CANONICAL);
-    for (const char *p = path; rc == FG_OK;) {
-        p += strspn(p, "/");
-        size_t size = strcspn(p, "/");
-        if (size == 0)
-            break;
-        if (size == 2 && memcmp(p, "..", 2) == 0) {
-            while (clean.size > 0 && clean.data[--clean.size] != '/')
-                ;
-        } else if (!(size == 1 && *p == '.')) {
-            rc = fg_buf_append(&clean, "/", 1, err);
-            if (rc == FG_OK)
-                rc = fg_buf_append(&clean, p, size, err);
-        }
-        p += size;
-        last = (size_t)(p - path);
-    }
-    /* A slash at the end stays. */
-    size_t whole = strlen(path);
-    if (rc == FG_OK && (clean.size == 0 || (whole > last && path[whole - 1] == '/')))
-        rc = fg_buf_append(&clean, "/", 1, err);
-    if (rc == FG_OK)
-        rc = put_encoded(out, (const char *)clean.data, clean.size, true, err);
-    fg_buf_deinit(&clean);
-    return rc;
-}
-
-static int hex(char c)
-{
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
-/* One side of a pair, decoded and encoded again, in the one form that there is. */
-static fg_code put_query_part(fg_buf *out, const char *text, size_t size, fg_error *err)
-{
-    fg_code rc = FG_OK;
-    for (size_t i = 0; i < size && rc == FG_OK; i++) {
-        char c = text[i];
-        if (c == '%' && i + 2 < size && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
-            c = (char)(hex(text[i + 1]) << 4 | hex(text[i + 2]));
-            i += 2;
-        }
-        rc = put_encoded(out, &c, 1, false, err);
-    }
-    return rc;
-}
-
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static fg_code put_query(fg_buf *out, const char *query, fg_error *err)
-{
-    char *pairs[MAX_PAIRS];
-    int count = 0;
-    fg_code rc = FG_OK;
-    for (const char *p = query ? query : ""; *p && rc == FG_OK;) {
-        size_t size = strcspn(p, "&"), name = 0;
-        while (name < size && p[name] != '=')
-            name++;
-        if (size && count == MAX_PAIRS) {
-            rc = FG_FAIL(err, FG_ERR_LIMIT, "the query has more than %d parts", MAX_PAIRS);
-        } else if (size) {
-            fg_buf pair;
-            fg_buf_init(&pair, MAX_CANONICAL);
-            if ((rc = put_query_part(&pair, p, name, err)) == FG_OK &&
-                (rc = fg_buf_append(&pair, "=", 1, err)) == FG_OK && name < size)
-                rc = put_query_part(&pair, p + name + 1, size - name - 1, err);
-            if (rc == FG_OK)
-                pairs[count++] = (char *)pair.data;
-            else
-                fg_buf_deinit(&pair);
-        }
-        p += size;
-        p += *p == '&';
-    }
-    if (rc == FG_OK && count > 1)
-        qsort(pairs, (size_t)count, sizeof pairs[0], by_text);
-    for (int i = 0; i < count; i++) {
-        if (rc == FG_OK)
-            rc = fg_buf_printf(out, err, "%s%s", i ? "&" : "", pairs[i]);
-        free(pairs[i]);
-    }
-    return rc;
-}
-
-/* Blanks around left out, and runs of them made one. */
-static fg_code put_trimmed(fg_buf *out, const char *value, fg_error *err)
-{
-    fg_code rc = FG_OK;
-    bool blank = false, any = false;
-    for (const char *p = value; *p && rc == FG_OK; p++) {
-        if (*p == ' ' || *p == '\t') {
-            blank = any;
-            continue;
-        }
-        if (blank)
-            rc = fg_buf_append(out, " ", 1, err);
-        if (rc == FG_OK)
-            rc = fg_buf_append(out, p, 1, err);
-        blank = false;
-        any = true;
-    }
-    return rc;
-}
-
-/* "name:value,value\n" of every header of that name. */
-static fg_code put_header(fg_buf *out, const fg_aws_request *r, const char *name, size_t size, fg_error *err)
-{
-    bool found = false;
-    fg_code rc = fg_buf_append(out, name, size, err);
-    if (rc == FG_OK)
-        rc = fg_buf_append(out, ":", 1, err);
-    for (int i = 0; i < r->header_count && rc == FG_OK; i++) {
-        if (strlen(r->headers[i].name) != size || strncasecmp(r->headers[i].name, name, size) != 0)
-            continue;
-        if (found)
-            rc = fg_buf_append(out, ",", 1, err);
-        if (rc == FG_OK)
-            rc = put_trimmed(out, r->headers[i].value, err);
-        found = true;
-    }
-    return rc == FG_OK ? fg_buf_append(out, "\n", 1, err) : rc;
-}
-
-fg_code fg_aws_canonical(const fg_aws_request *r, const char *signed_headers, fg_buf *out, fg_error *err)
-{
-    fg_code rc = fg_buf_printf(out, err, "%s\n", r->method);
-    if (rc == FG_OK)
-        rc = put_path(out, r->path, err);
-    if (rc == FG_OK)
-        rc = fg_buf_append(out, "\n", 1, err);
-    if (rc == FG_OK)
-        rc = put_query(out, r->query, err);
-    if (rc == FG_OK)
-        rc = fg_buf_append(out, "\n", 1, err);
-    for (const char *p = signed_headers; *p && rc == FG_OK;) {
-        size_t size = strcspn(p, ";");
-        rc = put_header(out, r, p, size, err);
-        p += size;
-        p += *p == ';';
-    }
-    return rc == FG_OK ? fg_buf_printf(out, err, "\n%s\n%s", signed_headers, r->payload_sha256) : rc;
 }
 
 /* -- checks -- */
@@ -402,7 +232,7 @@ static bool is_in_list(const char *list, const char *name)
 }
 
 /* What decides what the request means must not be changed on the way. */
-static bool signs_enough(const fg_aws_authorization *a, const fg_aws_request *r)
+static bool signs_enough(const fg_aws_authorization *a, const fg_sigv4_request *r)
 {
     bool host = false;
     for (int i = 0; i < r->header_count; i++) {
@@ -417,7 +247,7 @@ static bool signs_enough(const fg_aws_authorization *a, const fg_aws_request *r)
 }
 
 /* Every name in the list is of a header that came. */
-static bool signs_what_came(const fg_aws_authorization *a, const fg_aws_request *r)
+static bool signs_what_came(const fg_aws_authorization *a, const fg_sigv4_request *r)
 {
     for (const char *p = a->signed_headers; *p;) {
         size_t size = strcspn(p, ";");
@@ -432,7 +262,7 @@ static bool signs_what_came(const fg_aws_authorization *a, const fg_aws_request 
     return true;
 }
 
-fg_code fg_aws_check_signature(const fg_aws_authorization *a, const fg_aws_request *r, const char *secret,
+fg_code fg_aws_check_signature(const fg_aws_authorization *a, const fg_sigv4_request *r, const char *secret,
                                fg_aws_fault *fault, fg_error *err)
 {
     char signature[FG_SHA256_HEX], time[FG_SIGV4_TIME] = "";
@@ -450,7 +280,7 @@ fg_code fg_aws_check_signature(const fg_aws_authorization *a, const fg_aws_reque
         if (strcasecmp(r->headers[i].name, "x-amz-date") == 0)
             snprintf(time, sizeof time, "%s", r->headers[i].value);
     fg_buf_init(&canonical, MAX_CANONICAL);
-    fg_code rc = fg_aws_canonical(r, a->signed_headers, &canonical, err);
+    fg_code rc = fg_sigv4_canonical(r, a->signed_headers, &canonical, err);
     if (rc == FG_OK) {
         fg_sigv4_sign(secret, time, a->region, a->service, canonical.data, canonical.size, signature);
         if (sodium_memcmp(signature, a->signature, sizeof signature - 1) != 0)

@@ -1,14 +1,12 @@
 /* Requests that AWS clients have signed: Signature Version 4, seen from the server.
  * https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html
  *
- * Everything here is pure: no store, no clock. Messages are AWS's own where clients or people know them. */
+ * What is signed, and how, is in cloud/sigv4.h, the same for both directions; here is what a request has to
+ * prove. Everything is pure: no store, no clock. Messages are AWS's own where clients or people know them. */
 #ifndef FG_ACCESS_AWS_REQUEST_H
 #define FG_ACCESS_AWS_REQUEST_H
 
-#include "base/file.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "cloud/sigv4.h"
 
 enum {
     FG_AWS_SKEW_MS = 5 * 60 * 1000, /* of the client's clock, either way */
@@ -45,30 +43,12 @@ bool fg_aws_is_signed(const char *authorization); /* whether the header is meant
 fg_code fg_aws_authorization_parse(fg_aws_authorization *out, const char *header, fg_aws_fault *fault,
                                    fg_error *err) FG_MUST_CHECK;
 
-typedef struct fg_aws_header {
-    const char *name, *value; /* in the order in which they came; a name may come again */
-} fg_aws_header;
-
-typedef struct fg_aws_request {
-    const char *method;
-    const char *path;  /* as it was sent, still encoded */
-    const char *query; /* as it was sent, without '?'; NULL for none */
-    const fg_aws_header *headers;
-    int header_count;
-    const char *payload_sha256; /* of the body that came, in hex */
-} fg_aws_request;
-
-/* Appends the canonical request: path normalised and encoded once more (as every service but S3 has it),
- * query decoded, encoded and sorted, headers trimmed and joined. */
-fg_code fg_aws_canonical(const fg_aws_request *request, const char *signed_headers, fg_buf *out,
-                         fg_error *err) FG_MUST_CHECK;
-
 /* x-amz-date: of the right form, of the credential's day, within five minutes of now. */
 fg_code fg_aws_check_time(const fg_aws_authorization *authorization, const char *amz_date, int64_t now_ms,
                           fg_aws_fault *fault, fg_error *err) FG_MUST_CHECK;
 /* That host, content-type and every x-amz- header that came are signed, and that the signature is what the
  * secret makes of the request. Takes the same time whatever is wrong with the signature. */
-fg_code fg_aws_check_signature(const fg_aws_authorization *authorization, const fg_aws_request *request,
+fg_code fg_aws_check_signature(const fg_aws_authorization *authorization, const fg_sigv4_request *request,
                                const char *secret, fg_aws_fault *fault, fg_error *err) FG_MUST_CHECK;
 
 #endif

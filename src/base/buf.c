@@ -70,3 +70,19 @@ fg_code fg_buf_printf(fg_buf *buf, fg_error *err, const char *fmt, ...)
     buf->size += (size_t)n;
     return FG_OK;
 }
+
+static bool is_unreserved(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '.' || c == '_' || c == '~';
+}
+
+fg_code fg_buf_append_uri(fg_buf *buf, const char *text, size_t size, bool keep_slash, fg_error *err)
+{
+    fg_code rc = FG_OK;
+    for (size_t i = 0; i < size && rc == FG_OK; i++)
+        rc = is_unreserved(text[i]) || (keep_slash && text[i] == '/')
+                 ? fg_buf_append(buf, text + i, 1, err)
+                 : fg_buf_printf(buf, err, "%%%02X", (unsigned char)text[i]);
+    return rc;
+}

@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,5 +20,9 @@ void fg_buf_deinit(fg_buf *buf); /* also fine on a zeroed fg_buf */
 void fg_buf_clear(fg_buf *buf);
 fg_code fg_buf_append(fg_buf *buf, const void *data, size_t size, fg_error *err) FG_MUST_CHECK;
 fg_code fg_buf_printf(fg_buf *buf, fg_error *err, const char *fmt, ...) FG_MUST_CHECK FG_PRINTF(3, 4);
+/* Appends text with every byte but A-Z a-z 0-9 - . _ ~ (RFC 3986's unreserved ones; and '/', where kept) as
+ * %XX: what AWS calls UriEncode. */
+fg_code fg_buf_append_uri(fg_buf *buf, const char *text, size_t size, bool keep_slash,
+                          fg_error *err) FG_MUST_CHECK;
 
 #endif

@@ -180,7 +180,8 @@ fg_code fg_credentials_from_machine(fg_credentials *c, fg_http_client *http, fg_
     }
     fg_buf role;
     fg_buf_init(&role, sizeof path);
-    rc = fg_url_encode(&role, (const char *)answer.body.data, false, err);
+    rc = fg_buf_append_uri(&role, (const char *)answer.body.data, strlen((const char *)answer.body.data),
+                           false, err);
     snprintf(path, sizeof path, "%s%s", roles, role.data ? (const char *)role.data : "");
     fg_buf_deinit(&role);
     if (rc != FG_OK || (rc = ask(http, "GET", path, token, &answer, err)) != FG_OK)

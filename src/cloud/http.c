@@ -465,17 +465,6 @@ bool fg_url_follow(const char *base, const char *location, char *out, size_t out
     return good;
 }
 
-fg_code fg_url_encode(fg_buf *out, const char *text, bool keep_slash, fg_error *err)
-{
-    fg_code rc = FG_OK;
-    for (const unsigned char *p = (const unsigned char *)text; *p && rc == FG_OK; p++) {
-        bool plain = (*p >= 'A' && *p <= 'Z') || (*p >= 'a' && *p <= 'z') || (*p >= '0' && *p <= '9') ||
-                     strchr("-._~", *p) || (keep_slash && *p == '/');
-        rc = plain ? fg_buf_append(out, p, 1, err) : fg_buf_printf(out, err, "%%%02X", *p);
-    }
-    return rc;
-}
-
 static bool is_this_machine(const char *host)
 {
     size_t n = strlen(host);

@@ -63,9 +63,6 @@ fg_code fg_http_send(fg_http_client *client, const fg_http_request *request, fg_
 
 /* A Date header (RFC 9110) as Unix time; 0 where it is not one. */
 int64_t fg_http_date_ms(const char *text);
-/* Appends text with every byte but A-Z a-z 0-9 - . _ ~ (and '/', where kept) as %XX: what AWS calls
- * UriEncode. */
-fg_code fg_url_encode(fg_buf *out, const char *text, bool keep_slash, fg_error *err) FG_MUST_CHECK;
 /* Where a Location header (RFC 9110, section 10.2.2) leads from url: absolute, with its scheme in lower case.
  * False where it is not an address or does not fit. */
 bool fg_url_follow(const char *url, const char *location, char *out, size_t out_size, bool *same_host);

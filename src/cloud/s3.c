@@ -150,9 +150,9 @@ fg_code fg_s3_url(const fg_s3 *s3, const char *key, const char *query, fg_buf *u
     fg_code rc = fg_buf_printf(url, err, "%s/%s%s", s3->origin, s3->in_path ? s3->bucket : "",
                                s3->in_path && key ? "/" : "");
     if (rc == FG_OK && key)
-        rc = fg_url_encode(url, s3->prefix, true, err);
+        rc = fg_buf_append_uri(url, s3->prefix, strlen(s3->prefix), true, err);
     if (rc == FG_OK && key)
-        rc = fg_url_encode(url, key, true, err);
+        rc = fg_buf_append_uri(url, key, strlen(key), true, err);
     if (rc == FG_OK && query && *query)
         rc = fg_buf_printf(url, err, "?%s", query);
     return rc;
@@ -313,7 +313,7 @@ fg_code fg_s3_get(fg_s3 *s3, const char *key, uint64_t offset, uint64_t size, co
 
 fg_code fg_s3_link(fg_s3 *s3, const char *key, int seconds, fg_buf *url, fg_error *err)
 {
-    char time[FG_SIGV4_TIME], signature[FG_SHA256_HEX];
+    char time[FG_SIGV4_TIME], signature[FG_SHA256_HEX], host[FG_S3_URL_MAX];
     fg_credentials c;
     fg_buf query, canonical;
     if (seconds < 1 || seconds > 604800)
@@ -324,21 +324,28 @@ fg_code fg_s3_link(fg_s3 *s3, const char *key, int seconds, fg_buf *url, fg_erro
     fg_code rc = fg_aws_credentials(s3->aws, &c, err);
     if (rc != FG_OK)
         return rc;
-    if ((rc = fg_buf_printf(&query, err, "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=")) != FG_OK ||
-        (rc = fg_url_encode(&query, c.access_key, false, err)) != FG_OK ||
-        (rc =
-             fg_buf_printf(&query, err, "%%2F%.8s%%2F%s%%2Fs3%%2Faws4_request&X-Amz-Date=%s&X-Amz-Expires=%d",
-                           time, s3->region, time, seconds)) != FG_OK ||
+    if ((rc = fg_buf_printf(&query, err, "X-Amz-Algorithm=" FG_SIGV4_ALGORITHM "&X-Amz-Credential=")) !=
+            FG_OK ||
+        (rc = fg_buf_append_uri(&query, c.access_key, strlen(c.access_key), false, err)) != FG_OK ||
+        (rc = fg_buf_printf(&query, err,
+                            "%%2F%.8s%%2F%s%%2Fs3%%2F" FG_SIGV4_END "&X-Amz-Date=%s&X-Amz-Expires=%d", time,
+                            s3->region, time, seconds)) != FG_OK ||
         (c.token && (rc = fg_buf_printf(&query, err, "&X-Amz-Security-Token=")) != FG_OK) ||
-        (c.token && (rc = fg_url_encode(&query, c.token, false, err)) != FG_OK) ||
+        (c.token && (rc = fg_buf_append_uri(&query, c.token, strlen(c.token), false, err)) != FG_OK) ||
         (rc = fg_buf_printf(&query, err, "&X-Amz-SignedHeaders=host")) != FG_OK ||
         (rc = fg_s3_url(s3, key, "", url, err)) != FG_OK)
         goto done;
-    const char *host = strstr((const char *)url->data, "://") + 3;
-    const char *path = strchr(host, '/');
-    rc = fg_buf_printf(&canonical, err, "GET\n%s\n%s\nhost:%.*s\n\nhost\nUNSIGNED-PAYLOAD", path,
-                       (const char *)query.data, (int)(path - host), host);
-    if (rc != FG_OK)
+    const char *at = strstr((const char *)url->data, "://") + 3;
+    const char *path = strchr(at, '/');
+    snprintf(host, sizeof host, "%.*s", (int)(path - at), at);
+    const fg_sigv4_request request = {.method = "GET",
+                                      .path = path,
+                                      .query = (const char *)query.data,
+                                      .headers = &(fg_sigv4_header){"host", host},
+                                      .header_count = 1,
+                                      .payload_sha256 = "UNSIGNED-PAYLOAD",
+                                      .s3 = true};
+    if ((rc = fg_sigv4_canonical(&request, "host", &canonical, err)) != FG_OK)
         goto done;
     fg_sigv4_sign(c.secret_key, time, s3->region, "s3", canonical.data, canonical.size, signature);
     rc = fg_buf_printf(url, err, "?%s&X-Amz-Signature=%s", (const char *)query.data, signature);

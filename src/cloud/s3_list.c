@@ -175,7 +175,7 @@ typedef enum listing { OBJECTS, VERSIONS, UPLOADS } listing;
 static fg_code add_parameter(fg_buf *query, const char *name, const char *value, fg_error *err)
 {
     fg_code rc = fg_buf_printf(query, err, "%s%s=", query->size ? "&" : "", name);
-    return rc == FG_OK ? fg_url_encode(query, value, false, err) : rc;
+    return rc == FG_OK ? fg_buf_append_uri(query, value, strlen(value), false, err) : rc;
 }
 
 /* The parameters, in the order of their names. */

@@ -142,7 +142,7 @@ static fg_code id_query(const upload *u, fg_buf *query, int part, fg_error *err)
 {
     fg_code rc = part ? fg_buf_printf(query, err, "partNumber=%d&uploadId=", part)
                       : fg_buf_printf(query, err, "uploadId=");
-    return rc == FG_OK ? fg_url_encode(query, u->id, false, err) : rc;
+    return rc == FG_OK ? fg_buf_append_uri(query, u->id, strlen(u->id), false, err) : rc;
 }
 
 static fg_code send_part(upload *u, int part, fg_error *err)

@@ -30,11 +30,11 @@ static void hmac(digest out, const void *key, size_t key_size, const void *data,
 void fg_sigv4_sign(const char *secret_key, const char *time, const char *region, const char *service,
                    const void *canonical, size_t canonical_size, char signature[FG_SHA256_HEX])
 {
-    static const char end[] = "aws4_request";
+    static const char end[] = FG_SIGV4_END;
     char hash[FG_SHA256_HEX], text[512], secret[256];
     digest key;
     fg_sha256_hex(canonical, canonical_size, hash);
-    int size = snprintf(text, sizeof text, "AWS4-HMAC-SHA256\n%.16s\n%.8s/%.64s/%.64s/%s\n%s", time, time,
+    int size = snprintf(text, sizeof text, FG_SIGV4_ALGORITHM "\n%.16s\n%.8s/%.64s/%.64s/%s\n%s", time, time,
                         region, service, end, hash);
     snprintf(secret, sizeof secret, "AWS4%.200s", secret_key);
     hmac(key, secret, strlen(secret), time, strnlen(time, 8));
@@ -49,40 +49,64 @@ void fg_sigv4_sign(const char *secret_key, const char *time, const char *region,
 
 /* -- whole requests -- */
 
-enum { HEADERS_MAX = 32, NAME_MAX_BYTES = 64 };
+enum { HEADERS_MAX = 64, NAME_MAX_BYTES = 64, HOST_MAX = 256, PATH_MAX_BYTES = 8192 };
 
-typedef struct header {
-    char name[NAME_MAX_BYTES];
-    const char *value;
-    size_t size;
-} header;
+typedef struct signing {
+    fg_sigv4_header headers[HEADERS_MAX];
+    char names[HEADERS_MAX][NAME_MAX_BYTES]; /* of the headers, in lower case */
+    int count;
+    char host[HOST_MAX], path[PATH_MAX_BYTES];
+    fg_buf list; /* names, sorted, each once */
+} signing;
 
 static int by_name(const void *a, const void *b)
 {
-    return strcmp(((const header *)a)->name, ((const header *)b)->name);
+    return strcmp(((const fg_sigv4_header *)a)->name, ((const fg_sigv4_header *)b)->name);
 }
 
-static bool split(header *h, const char *line)
+static bool add_line(signing *s, const char *line)
 {
-    const char *colon = strchr(line, ':');
-    if (!colon || (size_t)(colon - line) >= sizeof h->name)
+    char *name = s->names[s->count];
+    const size_t size = strcspn(line, ":");
+    if (!line[size] || size >= NAME_MAX_BYTES)
         return false;
-    for (size_t i = 0; i < (size_t)(colon - line); i++)
-        h->name[i] = (char)tolower((unsigned char)line[i]);
-    h->name[colon - line] = 0;
-    h->value = colon + 1 + strspn(colon + 1, " ");
-    h->size = strlen(h->value);
-    while (h->size && h->value[h->size - 1] == ' ')
-        h->size--;
+    for (size_t i = 0; i < size; i++)
+        name[i] = (char)tolower((unsigned char)line[i]);
+    name[size] = 0;
+    s->headers[s->count++] = (fg_sigv4_header){name, line + size + 1};
     return true;
 }
 
-static fg_code join_names(fg_buf *out, const header *all, size_t count, fg_error *err)
+static fg_code list_names(signing *s, fg_error *err)
 {
+    fg_sigv4_header sorted[HEADERS_MAX];
     fg_code rc = FG_OK;
-    for (size_t i = 0; i < count && rc == FG_OK; i++)
-        rc = fg_buf_printf(out, err, "%s%s", i ? ";" : "", all[i].name);
+    memcpy(sorted, s->headers, (size_t)s->count * sizeof *sorted);
+    qsort(sorted, (size_t)s->count, sizeof *sorted, by_name); /* a copy: values keep their order */
+    for (int i = 0; i < s->count && rc == FG_OK; i++)
+        if (i == 0 || strcmp(sorted[i].name, sorted[i - 1].name) != 0)
+            rc = fg_buf_printf(&s->list, err, "%s%s", i ? ";" : "", sorted[i].name);
     return rc;
+}
+
+static fg_code collect(signing *s, const char *url, const char *const *lines, size_t count,
+                       const char **query, fg_error *err)
+{
+    const char *scheme = strstr(url, "://");
+    const char *host = scheme ? scheme + 3 : url;
+    const size_t host_size = strcspn(host, "/?");
+    const char *path = host + host_size;
+    const size_t path_size = strcspn(path, "?");
+    if (count + 1 > HEADERS_MAX || host_size >= sizeof s->host || path_size >= sizeof s->path)
+        return FG_FAIL(err, FG_ERR_LIMIT, "too many headers or too long an address to sign");
+    snprintf(s->host, sizeof s->host, "%.*s", (int)host_size, host);
+    snprintf(s->path, sizeof s->path, "%.*s", (int)path_size, path);
+    *query = path[path_size] == '?' ? path + path_size + 1 : NULL;
+    s->headers[s->count++] = (fg_sigv4_header){"host", s->host};
+    for (size_t i = 0; i < count; i++)
+        if (!add_line(s, lines[i]))
+            return FG_FAIL(err, FG_ERR_INTERNAL, "a header that cannot be signed");
+    return list_names(s, err);
 }
 
 fg_code fg_sigv4_authorization(fg_buf *out, const char *method, const char *url, const char *const *headers,
@@ -90,43 +114,37 @@ fg_code fg_sigv4_authorization(fg_buf *out, const char *method, const char *url,
                                const char *secret_key, const char *region, const char *service,
                                const char *time, fg_error *err)
 {
-    header all[HEADERS_MAX];
     char signature[FG_SHA256_HEX];
+    const char *query = NULL;
     fg_buf text;
-    const char *scheme = strstr(url, "://");
-    const char *host = scheme ? scheme + 3 : url;
-    const size_t host_size = strcspn(host, "/?");
-    const char *path = host + host_size;
-    const size_t path_size = strcspn(path, "?");
-    const char *query = path[path_size] == '?' ? path + path_size + 1 : "";
-    size_t count = 0;
-    if (header_count + 1 > HEADERS_MAX)
-        return FG_FAIL(err, FG_ERR_LIMIT, "too many headers to sign");
-    all[count++] = (header){"host", host, host_size};
-    for (size_t i = 0; i < header_count; i++)
-        if (!split(&all[count++], headers[i]))
-            return FG_FAIL(err, FG_ERR_INTERNAL, "a header that cannot be signed");
-    qsort(all, count, sizeof *all, by_name);
+    signing *s = calloc(1, sizeof *s);
+    if (!s)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    fg_buf_init(&s->list, (size_t)HEADERS_MAX * NAME_MAX_BYTES);
     fg_buf_init(&text, 1 << 17);
-    fg_code rc = fg_buf_printf(&text, err, "%s\n%.*s\n%s\n", method, path_size ? (int)path_size : 1,
-                               path_size ? path : "/", query);
-    for (size_t i = 0; i < count && rc == FG_OK; i++)
-        rc = fg_buf_printf(&text, err, "%s:%.*s\n", all[i].name, (int)all[i].size, all[i].value);
-    if (rc != FG_OK || (rc = fg_buf_printf(&text, err, "\n")) != FG_OK ||
-        (rc = join_names(&text, all, count, err)) != FG_OK ||
-        (rc = fg_buf_printf(&text, err, "\n%s", payload_sha256)) != FG_OK)
+    fg_code rc = collect(s, url, headers, header_count, &query, err);
+    if (rc != FG_OK)
+        goto done;
+    const char *names = (const char *)s->list.data;
+    const fg_sigv4_request request = {.method = method,
+                                      .path = s->path,
+                                      .query = query,
+                                      .headers = s->headers,
+                                      .header_count = s->count,
+                                      .payload_sha256 = payload_sha256,
+                                      .s3 = strcmp(service, "s3") == 0};
+    if ((rc = fg_sigv4_canonical(&request, names, &text, err)) != FG_OK)
         goto done;
     fg_sigv4_sign(secret_key, time, region, service, text.data, text.size, signature);
     rc = fg_buf_printf(out, err,
-                       "AWS4-HMAC-SHA256 Credential=%s/%.8s/%s/%s/aws4_request, SignedHeaders=", access_key,
-                       time, region, service);
-    if (rc == FG_OK)
-        rc = join_names(out, all, count, err);
-    if (rc == FG_OK)
-        rc = fg_buf_printf(out, err, ", Signature=%s", signature);
+                       FG_SIGV4_ALGORITHM " Credential=%s/%.8s/%s/%s/" FG_SIGV4_END
+                                          ", SignedHeaders=%s, Signature=%s",
+                       access_key, time, region, service, names, signature);
 done:
     if (text.data)
         sodium_memzero(text.data, text.size); /* a session token may be among them */
     fg_buf_deinit(&text);
+    fg_buf_deinit(&s->list);
+    free(s);
     return rc;
 }

@@ -8,7 +8,6 @@
 #include "access/aws_request.h"
 #include "base/clock.h"
 
-#include <ctype.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +66,7 @@ fg_code fg_request_aws_begin(fg_request *r, fg_error *err)
 /* -- the signature, once the body is there -- */
 
 typedef struct collected {
-    fg_aws_header headers[FG_AWS_HEADERS];
+    fg_sigv4_header headers[FG_AWS_HEADERS];
     int count;
     bool too_many;
     fg_buf query; /* encoded anew */
@@ -82,17 +81,14 @@ static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const 
         c->too_many = true;
         return MHD_NO;
     }
-    c->headers[c->count++] = (fg_aws_header){name, value ? value : ""};
+    c->headers[c->count++] = (fg_sigv4_header){name, value ? value : ""};
     return MHD_YES;
 }
 
 static void add_encoded(collected *c, const char *text)
 {
-    for (; *text && c->rc == FG_OK; text++) {
-        const unsigned char byte = (unsigned char)*text;
-        c->rc = isalnum(byte) || strchr("-._~", byte) ? fg_buf_append(&c->query, text, 1, NULL)
-                                                      : fg_buf_printf(&c->query, NULL, "%%%02X", byte);
-    }
+    if (c->rc == FG_OK)
+        c->rc = fg_buf_append_uri(&c->query, text, strlen(text), false, NULL);
 }
 
 static enum MHD_Result add_argument(void *context, enum MHD_ValueKind kind, const char *name,
@@ -127,7 +123,7 @@ static fg_code check_signature(fg_request *r, fg_error *err)
     fg_buf_init(&c->query, 64 << 10);
     MHD_get_connection_values(r->connection, MHD_HEADER_KIND, add_header, c);
     MHD_get_connection_values(r->connection, MHD_GET_ARGUMENT_KIND, add_argument, c);
-    const fg_aws_request request = {
+    const fg_sigv4_request request = {
         .method = r->method,
         .path = r->url, /* of the route's own characters, which need no encoding */
         .query = (const char *)c->query.data,

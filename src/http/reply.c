@@ -1,7 +1,6 @@
 /* What a request asks with, and what it is answered with. */
 #include "http/http.h"
 
-#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -186,11 +185,8 @@ typedef struct next_link {
 
 static void add_encoded(next_link *link, const char *text)
 {
-    for (; *text && link->rc == FG_OK; text++) {
-        const unsigned char c = (unsigned char)*text;
-        link->rc = isalnum(c) || strchr("-._~", c) ? fg_buf_append(&link->text, text, 1, NULL)
-                                                   : fg_buf_printf(&link->text, NULL, "%%%02X", c);
-    }
+    if (link->rc == FG_OK)
+        link->rc = fg_buf_append_uri(&link->text, text, strlen(text), false, NULL);
 }
 
 static enum MHD_Result add_argument(void *context, enum MHD_ValueKind kind, const char *name,
