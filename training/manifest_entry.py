@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Write size, hash and input shape of an exported embedder into models/manifest.json; other entries stay as they are.
+"""Write size and hash of exported files, and an embedder's input shape, into models/manifest.json; other entries stay as they are.
 
     manifest_entry.py ../models/manifest.json vgg16-half --precision "f16 storage"
 """
@@ -21,15 +21,17 @@ def main():
     by_name = {m['name']: m for m in doc['models']}
     if a.name not in by_name:
         entry = copy.deepcopy(by_name[a.like])
-        entry['name'] = a.name
+        entry.update(name=a.name, files=[{'file': a.name + '.onnx'}])
         doc['models'].insert(doc['models'].index(by_name[a.like]) + 1, entry)
     else:
         entry = by_name[a.name]
-    path = os.path.join(os.path.dirname(a.manifest), a.name + '.onnx')
-    data = open(path, 'rb').read()
-    dims = onnx.load(path).graph.input[0].type.tensor_type.shape.dim
-    entry['files'] = [{'file': a.name + '.onnx', 'bytes': len(data), 'sha256': hashlib.sha256(data).hexdigest()}]
-    entry['input']['height'], entry['input']['width'] = dims[2].dim_value, dims[3].dim_value
+    for f in entry['files']:
+        path = os.path.join(os.path.dirname(a.manifest), f['file'])
+        data = open(path, 'rb').read()
+        f.update(bytes=len(data), sha256=hashlib.sha256(data).hexdigest())
+    if entry['kind'] == 'embedder':
+        dims = onnx.load(path).graph.input[0].type.tensor_type.shape.dim
+        entry['input']['height'], entry['input']['width'] = dims[2].dim_value, dims[3].dim_value
     if a.precision:
         entry['precision'] = a.precision
     with open(a.manifest, 'w') as f:

@@ -415,8 +415,9 @@ def layers(a):
         fs = [[] for _ in acts]
         for part in x.split(a.batch):
             for k, f in enumerate(teacher.features(normalise(part))):
-                fs[k].append(f)
-        fs = [torch.cat(f) for f in fs]
+                if k >= a.skip - 1:     # the first layers' are the largest by far
+                    fs[k].append(f)
+        fs = [torch.cat(f) if f else None for f in fs]
     minutes = a.minutes / (len(convs) - a.skip + 4)    # the dense layer is the widest
     for k, conv in enumerate(convs):
         if k < a.skip:
