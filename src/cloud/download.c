@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MAX_REDIRECTS = 5, MAX_URL = 2048, MAX_TAG = 256, ANSWER_BYTES = 1 << 16 };
+enum { MAX_REDIRECTS = 5, MAX_TAG = 256, ANSWER_BYTES = 1 << 16 };
 
 typedef struct state {
     const fg_download *download;
-    char url[MAX_URL];
+    char url[FG_DOWNLOAD_URL];
     char tag_path[FG_MAX_PATH];
     int fd;
     uint64_t have; /* bytes of the part */
@@ -42,13 +42,6 @@ static fg_code restart(state *s, fg_error *err)
     return ftruncate(s->fd, 0) == 0 ? FG_OK : FG_FAIL_ERRNO(err, "cannot write", s->download->part);
 }
 
-static fg_code wrong_size(const state *s, const char *what, uint64_t bytes, fg_error *err)
-{
-    return FG_FAIL(err, FG_ERR_MODEL,
-                   "%s: the server sends %s%" PRIu64 " bytes, the manifest says %" PRIu64 "; not used",
-                   s->url, what, bytes, s->download->bytes);
-}
-
 /* A version on the server, to go on with that one alone. A tag that cannot be kept costs a check, not safety:
  * the hash has the last word. */
 static void keep_tag(const state *s, const fg_http_answer *answer)
@@ -62,39 +55,68 @@ static void keep_tag(const state *s, const fg_http_answer *answer)
         unlink(s->tag_path);
 }
 
-/* The first byte of "Content-Range: bytes 100-199/200"; false where it says no such thing. */
-static bool range_start(const char *range, uint64_t *from)
+/* Digits and nothing before them; *end is what follows. */
+static bool read_number(const char *text, uint64_t *number, const char **end)
+{
+    char *rest = NULL;
+    errno = 0;
+    *number = isdigit((unsigned char)*text) ? strtoull(text, &rest, 10) : 0;
+    *end = rest ? rest : text;
+    return rest && errno == 0;
+}
+
+/* "bytes 100-199/200", also with '*' for the whole (RFC 9110, section 14.4), which is *whole then 0. */
+static bool read_range(const char *text, uint64_t *from, uint64_t *to, uint64_t *whole)
 {
     static const char unit[] = "bytes ";
-    char *end = NULL;
-    if (strncmp(range, unit, sizeof unit - 1) != 0 || !isdigit((unsigned char)range[sizeof unit - 1]))
+    *whole = 0;
+    if (strncmp(text, unit, sizeof unit - 1) != 0 || !read_number(text + sizeof unit - 1, from, &text) ||
+        *text != '-' || !read_number(text + 1, to, &text) || *to < *from || *text != '/')
         return false;
-    errno = 0;
-    *from = strtoull(range + sizeof unit - 1, &end, 10);
-    return errno == 0 && *end == '-';
+    return strcmp(text + 1, "*") == 0 || (read_number(text + 1, whole, &text) && !*text && *whole > *to);
+}
+
+static fg_code wrong_size(const char *url, const char *what, uint64_t sent, uint64_t bytes, fg_error *err)
+{
+    return FG_FAIL(err, FG_ERR_MODEL,
+                   "%s: the server sends %s%" PRIu64 " bytes, the manifest says %" PRIu64 "; not used", url,
+                   what, sent, bytes);
+}
+
+fg_code fg_download_head(const fg_http_answer *answer, const char *url, uint64_t have, uint64_t bytes,
+                         uint64_t *from, fg_error *err)
+{
+    char text[128];
+    uint64_t length = 0, to = 0, whole = 0;
+    const char *end = NULL;
+    *from = 0;
+    if (answer->status == 206) {
+        if (!fg_http_answer_header(answer, "content-range", text, sizeof text) ||
+            !read_range(text, from, &to, &whole) || *from != have)
+            return FG_FAIL(err, FG_ERR_IO, "%s: the server sends another part than was asked for", url);
+        if ((whole && whole != bytes) || to >= bytes)
+            return wrong_size(url, "", whole ? whole : to, bytes, err);
+    }
+    if (!fg_http_answer_header(answer, "content-length", text, sizeof text))
+        return FG_OK;
+    if (!read_number(text, &length, &end) || *end)
+        return FG_FAIL(err, FG_ERR_IO, "%s: the server does not say how many bytes it sends", url);
+    if (length != bytes - *from) /* which is not below 0: a range ends within the file */
+        return wrong_size(url, "", length <= UINT64_MAX - *from ? *from + length : length, bytes, err);
+    return FG_OK;
 }
 
 static fg_code look_at_head(state *s, const fg_http_answer *answer, fg_error *err)
 {
-    char text[64];
     uint64_t from = 0;
-    fg_code rc;
+    fg_code rc = fg_download_head(answer, s->url, s->have, s->download->bytes, &from, err);
     s->begun = true;
-    if (answer->status == 206) {
-        if (!fg_http_answer_header(answer, "content-range", text, sizeof text) || !range_start(text, &from) ||
-            from != s->have)
-            return FG_FAIL(err, FG_ERR_IO, "%s: the server sends another part than was asked for", s->url);
-    } else {
-        if ((rc = restart(s, err)) != FG_OK)
-            return rc;
+    if (answer->status == 206 || (rc != FG_OK && rc != FG_ERR_MODEL))
+        return rc;
+    /* From the start: what is there is of another version. */
+    if (rc == FG_OK && (rc = restart(s, err)) == FG_OK)
         keep_tag(s, answer);
-    }
-    if (fg_http_answer_header(answer, "content-length", text, sizeof text)) {
-        uint64_t length = strtoull(text, NULL, 10);
-        if (length > UINT64_MAX / 2 || s->have + length != s->download->bytes)
-            return wrong_size(s, "", s->have + length, err);
-    }
-    return FG_OK;
+    return rc;
 }
 
 static fg_code take(void *context, const fg_http_answer *answer, const void *data, size_t size, fg_error *err)
@@ -105,7 +127,7 @@ static fg_code take(void *context, const fg_http_answer *answer, const void *dat
     if (rc != FG_OK)
         return rc;
     if (size > d->bytes - s->have)
-        return wrong_size(s, "more than ", d->bytes, err);
+        return wrong_size(s->url, "more than ", d->bytes, d->bytes, err);
     for (const char *p = data; size > 0;) {
         ssize_t n = pwrite(s->fd, p, size, (off_t)s->have);
         if (n < 0 && errno == EINTR)
@@ -122,20 +144,42 @@ static fg_code take(void *context, const fg_http_answer *answer, const void *dat
     return FG_OK;
 }
 
+/* Printable, and without a user name before the host: readers of addresses do not agree where that ends, and
+ * it would only be there to deceive who reads the message. */
+static bool is_plain_address(const char *address)
+{
+    const char *host = strstr(address, "://");
+    if (!host || memchr(host + 3, '@', strcspn(host + 3, "/?#")))
+        return false;
+    for (const char *p = address; *p; p++)
+        if (*p <= ' ' || *p > '~' || *p == '\\')
+            return false;
+    return true;
+}
+
+fg_code fg_download_redirect(const fg_http_answer *answer, const char *url, char *out, size_t out_size,
+                             fg_error *err)
+{
+    char location[FG_DOWNLOAD_URL];
+    bool same_host = false;
+    *out = 0;
+    if (!fg_http_answer_header(answer, "location", location, sizeof location) ||
+        !fg_url_follow(url, location, out, out_size, &same_host) || !is_plain_address(out))
+        return FG_FAIL(err, FG_ERR_IO, "%s: redirected nowhere (status %d)", url, answer->status);
+    if (strncmp(out, "https://", 8) != 0)
+        return FG_FAIL(err, FG_ERR_IO, "%s: redirects to %.200s, which is not https; not followed", url, out);
+    if (!same_host)
+        return FG_FAIL(err, FG_ERR_IO, "%s: redirects to another host, %.200s; not followed", url, out);
+    return FG_OK;
+}
+
 static fg_code redirect(state *s, const fg_http_answer *answer, fg_error *err)
 {
-    char location[MAX_URL], joined[MAX_URL];
-    bool same_host = false;
-    if (!fg_http_answer_header(answer, "location", location, sizeof location) ||
-        !fg_url_follow(s->url, location, joined, sizeof joined, &same_host))
-        return FG_FAIL(err, FG_ERR_IO, "%s: redirected nowhere (status %d)", s->url, answer->status);
-    if (strncmp(joined, "https://", 8) != 0)
-        return FG_FAIL(err, FG_ERR_IO, "%s: redirects to %.200s, which is not https; not followed", s->url,
-                       joined);
-    if (!same_host)
-        return FG_FAIL(err, FG_ERR_IO, "%s: redirects to another host, %.200s; not followed", s->url, joined);
-    memcpy(s->url, joined, sizeof s->url);
-    return FG_OK;
+    char to[FG_DOWNLOAD_URL];
+    fg_code rc = fg_download_redirect(answer, s->url, to, sizeof to, err);
+    if (rc == FG_OK)
+        memcpy(s->url, to, sizeof s->url);
+    return rc;
 }
 
 /* One request. *again: for the same file, after a redirect or from the start. */
@@ -191,7 +235,7 @@ static fg_code check(const state *s, fg_error *err)
     uint64_t bytes = 0;
     fg_code rc = fg_file_sha256(s->download->part, sha256, &bytes, err);
     if (rc == FG_OK && bytes != s->download->bytes)
-        rc = wrong_size(s, "", bytes, err);
+        rc = wrong_size(s->url, "", bytes, s->download->bytes, err);
     if (rc == FG_OK && strcmp(sha256, s->download->sha256) != 0)
         rc =
             FG_FAIL(err, FG_ERR_MODEL,

@@ -27,4 +27,18 @@ fg_code fg_download_run(fg_http_client *client, const fg_download *download, uin
 /* The part and its tag, once the part has been renamed or is of no use. */
 void fg_download_forget(const char *part);
 
+/* -- what the server says; pure, for the driver in fuzz/ -- */
+
+enum { FG_DOWNLOAD_URL = 2048 };
+
+/* Where in the file the body of an answer of status 2xx belongs, of which have bytes are there: with status
+ * 206 at have, else at 0. FG_ERR_IO: a part that was not asked for, or no sensible length. FG_ERR_MODEL: of a
+ * file that is not of this many bytes. */
+fg_code fg_download_head(const fg_http_answer *answer, const char *url, uint64_t have, uint64_t bytes,
+                         uint64_t *from, fg_error *err) FG_MUST_CHECK;
+/* Where a redirect leads: to https, on the host and port of url, without a user name. FG_ERR_IO: anywhere
+ * else. */
+fg_code fg_download_redirect(const fg_http_answer *answer, const char *url, char *out, size_t out_size,
+                             fg_error *err) FG_MUST_CHECK;
+
 #endif
