@@ -21,12 +21,13 @@ typedef struct fixture {
     fg_log log;
     fg_app *app;
     fg_worker *worker;
-    int64_t ids[3], remove; /* remove: while the next training runs */
+    int64_t ids[4], remove; /* remove: while the next training runs */
 } fixture;
 
 static fg_error err;
 
-static void enroll(fixture *f, int number)
+/* alike: the cosine of any two templates of the member. */
+static void enroll(fixture *f, int number, float alike)
 {
     const fg_engine_info *info = fg_engine_info_view(fg_app_engine(f->app));
     const size_t size = (size_t)info->embedding_size;
@@ -40,8 +41,8 @@ static void enroll(fixture *f, int number)
     snprintf(prefix, sizeof prefix, "members/%d/", number);
     for (int i = 0; i < EACH; i++) {
         snprintf(key[i], sizeof key[i], "%schips/%d.png", prefix, i);
-        rows[(size_t)i * size + (size_t)number] = sqrtf(0.9f);
-        rows[(size_t)i * size + 100 + (size_t)(EACH * number + i)] = sqrtf(0.1f);
+        rows[(size_t)i * size + (size_t)number] = sqrtf(alike);
+        rows[(size_t)i * size + 100 + (size_t)(EACH * number + i)] = sqrtf(1 - alike);
         templates[i] = (fg_template){.frame_index = i,
                                      .time_ms = 5000L * i,
                                      .embedding_size = info->embedding_size,
@@ -120,7 +121,7 @@ static void a_member_removed_meanwhile_is_in_no_version(void **state)
     fg_version_info *infos = NULL;
     long count = -1;
     for (int i = 0; i < 3; i++)
-        enroll(f, i);
+        enroll(f, i, 0.9f);
     f->remove = f->ids[1];
     assert_int_equal(fg_train(f->worker, &actor, &progress, &result, &err), FG_ERR_STATE);
     assert_int_equal(f->remove, 0); /* it was removed, and that while training */
@@ -143,11 +144,58 @@ static void a_member_removed_meanwhile_is_in_no_version(void **state)
     fg_buf_deinit(&data);
 }
 
+/* The active version, of which there is one. */
+static int64_t active_version(fixture *f, long *count)
+{
+    fg_version_info *infos = NULL;
+    int64_t active = 0;
+    assert_int_equal(fg_store_versions(fg_app_store(f->app), &infos, count, &err), FG_OK);
+    for (long i = 0; i < *count; i++)
+        if (infos[i].active) {
+            assert_int_equal(active, 0);
+            active = infos[i].version;
+        }
+    fg_versions_free(infos, *count);
+    return active;
+}
+
+/* After the test above: a version of two members is active that refused nobody. */
+static void a_worse_version_waits_for_force(void **state)
+{
+    fixture *f = *state;
+    const fg_actor actor = {"cli", ""};
+    fg_train_result result;
+    long count = 0, before = 0;
+    const int64_t good = active_version(f, &before);
+    assert_true(good > 0);
+    assert_int_equal(fg_train(f->worker, &actor, NULL, &result, &err), FG_OK);
+    assert_true(result.activated); /* as good is good enough */
+    assert_true(result.report.frr < 0.01);
+    const int64_t again = result.version;
+    assert_int_equal(active_version(f, &count), again);
+
+    enroll(f, 3, 0.3f); /* a third of the attempts are a person who hardly resembles their own templates */
+    assert_int_equal(fg_train(f->worker, &actor, NULL, &result, &err), FG_OK);
+    assert_true(result.report.frr > 0.1);
+    assert_false(result.activated);
+    assert_true(result.version > again); /* kept, for whoever wants it */
+    assert_int_equal(active_version(f, &count), again);
+    assert_int_equal(count, before + 2);
+
+    f->settings.force = true;
+    assert_int_equal(fg_train(f->worker, &actor, NULL, &result, &err), FG_OK);
+    f->settings.force = false;
+    assert_true(result.report.frr > 0.1);
+    assert_true(result.activated);
+    assert_int_equal(active_version(f, &count), result.version);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_can_be_trained_on),
         cmocka_unit_test(a_member_removed_meanwhile_is_in_no_version),
+        cmocka_unit_test(a_worse_version_waits_for_force),
     };
     return cmocka_run_group_tests(tests, open_team, close_team);
 }
