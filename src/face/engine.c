@@ -23,6 +23,19 @@ static fg_code open_detector(fg_engine *engine, const fg_models *models, const f
     return fg_mtcnn_init(&engine->mtcnn, model, (double)min_face, err);
 }
 
+/* Of all that changes an embedding: the weights, and what is made of a face before they see it. Names,
+ * thresholds and precision do not; numbers in the nine digits that tell every float apart. */
+static void identify(const fg_model *model, const char *weights_sha256, char hash[FG_SHA256_HEX])
+{
+    char text[512];
+    int n = snprintf(text, sizeof text, "%s\n%d %s %.9g %.9g\n", weights_sha256, model->input_size,
+                     model->bgr ? "bgr" : "rgb", (double)model->mean, (double)model->scale);
+    for (int i = 0; i < FG_LANDMARKS; i++)
+        n += snprintf(text + n, sizeof text - (size_t)n, "%.9g %.9g\n", (double)model->points[i][0],
+                      (double)model->points[i][1]);
+    fg_sha256_hex(text, (size_t)n, hash);
+}
+
 static fg_code open_embedder(fg_engine *engine, const fg_models *models, const fg_engine_options *options,
                              fg_error *err)
 {
@@ -44,7 +57,7 @@ static fg_code open_embedder(fg_engine *engine, const fg_models *models, const f
                        model->files[0].path, info->height, info->width, info->channels, model->input_size,
                        model->input_size);
     snprintf(engine->info.embedder, sizeof engine->info.embedder, "%s", model->name);
-    snprintf(engine->info.model_hash, sizeof engine->info.model_hash, "%s", info->sha256);
+    identify(model, info->sha256, engine->info.model_hash);
     engine->info.embedding_size = model->embedding_size;
     engine->info.same_person = model->same_person;
     engine->info.common_look = model->common_look;

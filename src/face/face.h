@@ -79,8 +79,8 @@ typedef struct fg_engine_options {
 
 typedef struct fg_engine_info {
     char embedder[64];   /* its name */
-    char model_hash[65]; /* identity of the embeddings: the embedder's SHA-256; templates of two hashes never
-                            mix */
+    char model_hash[65]; /* identity of the embeddings: a SHA-256 of the embedder's weights and of what is
+                            done to a face before them; templates of two hashes never mix */
     char detector[64];
     float same_person;  /* cosine that one in 1,000 pairs of strangers exceeds; 0 where unknown */
     float common_look;  /* mean cosine of strangers taken in one way; negative where unknown */

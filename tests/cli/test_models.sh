@@ -29,6 +29,22 @@ says err "no embedder called 'nosuch'; there are: alt, vgg16-half"
 one_line err
 end
 
+# What changes an embedding makes another embedder of the same weights; what does not, does not.
+begin the_same_weights_after_another_preparation_are_another_embedder
+mkdir twins
+cp "$source_root/models/vgg16-half.onnx" twins
+jq '(.models[] | select(.name == "vgg16-half")) as $m | {version: 1, models: [$m + {name: "same", description: "x", same_person: 0.9},
+    ($m | .name = "bgr" | .input.color = "bgr"), ($m | .name = "mean" | .input.mean += 0.5), ($m | .name = "scale" | .input.scale *= 1.001),
+    ($m | .name = "points" | .template[4][1] += 0.0001)]}' "$source_root/models/manifest.json" >twins/manifest.json
+for name in vgg16-half same bgr mean scale points; do
+    FACEGATE_MODEL_PATH=$PWD/twins run 0 --data "of-$name" --json models use $name
+    jq -r .model_hash out >>hashes
+done
+is "of all" "$(grep -cE '^[0-9a-f]{64}$' hashes)" 6
+is "the first two" "$(head -2 hashes | sort -u | wc -l)" 1
+is "the others" "$(sort -u hashes | wc -l)" 5
+end
+
 begin a_team
 "$render" video "$people/ada.jpg" ada.mp4 0 && "$render" video "$people/bruno.jpg" bob.mp4 1 &&
     "$render" photo "$people/ada.jpg" ada.jpg 1 && "$render" photo "$people/carla.jpg" stranger.jpg 1 || bad=1
