@@ -10,6 +10,8 @@ if [ -d "$seed" ]; then
     run 0 --data built-in train
     run 0 --data built-in --json verify "$seed/joaquin.png"
     json '.[0].member' Joaquin
+    run 0 --data built-in --json verify "$seed/julia.png"
+    json '.[0].member' Julia
     run 3 --data built-in --json verify "$seed/azucena.png"
     json '.[0].decision' unknown
     json '.[0].probability < 0.5' true
