@@ -96,33 +96,56 @@ static fg_code bench_network(bench *b, const char *stage, const char *path, fg_p
     return rc;
 }
 
-/* In f32, and in bf16 where the processor has it. */
+/* In f32, and in bf16 where the processor has it; what is stored for int8 in int8, where the processor has
+ * that. */
 static fg_code bench_precisions(bench *b, const char *stage, const char *path, size at, fg_error *err)
 {
     fg_error ignored;
+    fg_net *net = NULL;
     double peak;
-    fg_code rc = bench_network(b, stage, path, FG_PRECISION_F32, &at, 1, err);
+    const fg_net_options options = {FG_PRECISION_AUTO, at.height, at.width};
+    fg_code rc = fg_net_open(&net, path, &options, err);
+    bool int8 = rc == FG_OK && fg_net_info_view(net)->precision == FG_PRECISION_INT8;
+    fg_net_close(net);
+    if (rc == FG_OK && int8)
+        return bench_network(b, stage, path, FG_PRECISION_INT8, &at, 1, err);
+    if (rc == FG_OK)
+        rc = bench_network(b, stage, path, FG_PRECISION_F32, &at, 1, err);
     if (rc == FG_OK && fg_nn_measure_peak(FG_PRECISION_BF16, &peak, &ignored) == FG_OK)
         rc = bench_network(b, stage, path, FG_PRECISION_BF16, &at, 1, err);
+    return rc;
+}
+
+/* Every embedder whose files are here, so that they can be chosen between. */
+static fg_code bench_embedders(bench *b, fg_error *err)
+{
+    fg_code rc = FG_OK;
+    for (int i = 0; i < b->models->count && rc == FG_OK; i++) {
+        const fg_model *m = &b->models->models[i];
+        bool here = strcmp(m->kind, "embedder") == 0;
+        for (int k = 0; k < m->file_count; k++)
+            here = here && m->files[k].path[0];
+        char stage[96];
+        snprintf(stage, sizeof stage, "%s, 1 chip", m->name);
+        if (here)
+            rc = bench_precisions(b, stage, m->files[0].path, (size){1, m->input_size, m->input_size}, err);
+    }
     return rc;
 }
 
 static fg_code bench_networks(bench *b, fg_error *err)
 {
     const fg_engine_info *info = fg_engine_info_view(b->worker->app->engine);
-    const fg_model *embedder = NULL, *detector = NULL;
+    const fg_model *detector = NULL;
     size levels[PNET_LEVELS];
     int count = 0;
     double scale, min_face = b->worker->app->settings->min_face;
     char stage[96];
-    fg_code rc = fg_models_find(b->models, "embedder", info->embedder, &embedder, err);
+    fg_code rc = fg_models_find(b->models, "detector", info->detector, &detector, err);
     if (rc == FG_OK)
-        rc = fg_models_find(b->models, "detector", info->detector, &detector, err);
+        rc = bench_embedders(b, err);
     if (rc != FG_OK)
         return rc;
-    snprintf(stage, sizeof stage, "%s, 1 chip", info->embedder);
-    rc =
-        bench_precisions(b, stage, embedder->files[0].path, (size){1, info->chip_size, info->chip_size}, err);
     while (count < PNET_LEVELS && fg_pyramid_level(WIDTH, HEIGHT, min_face, count, &scale,
                                                    &levels[count].width, &levels[count].height)) {
         levels[count].batch = 1;
