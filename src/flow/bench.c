@@ -75,7 +75,7 @@ static fg_code bench_network(bench *b, const char *stage, const char *path, fg_p
     }
     if (rc == FG_OK && !(input = calloc(largest, sizeof *input)))
         rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
-    for (size_t i = 0; rc == FG_OK && i < largest; i++)
+    for (size_t i = 0; input && i < largest; i++)
         input[i] = (float)(i * 2654435761u % 2000) / 1000 - 1;
     if (rc == FG_OK)
         rc = fg_net_run_new(&run, net, err);
