@@ -126,9 +126,15 @@ end
 
 layout '{"probability":"True"}' data.npz
 "$facegate" train >/dev/null 2>&1
-SAGEMAKER_BIND_TO_PORT=0 "$facegate" --json serve --workers 1 >ready 2>log &
-server=$!
-for _ in $(seq 200); do [ -s ready ] && break; sleep 0.05; done
+# serve ARG...: starts the server and waits until it is ready. The file of the one before goes first: the shell empties it
+# only in the new process, and until then it reads as ready.
+serve() {
+    rm -f ready
+    "$facegate" --json serve "$@" >ready 2>log &
+    server=$!
+    until [ -s ready ]; do kill -0 $server 2>/dev/null || { bad=1; cat log; return; }; sleep 0.05; done
+}
+SAGEMAKER_BIND_TO_PORT=0 serve --workers 1
 url=http://127.0.0.1:$(jq -r .url ready | sed 's/.*://')
 python - <<'PY'
 import json, numpy
@@ -219,9 +225,7 @@ end
 begin probability_false_has_no_proba
 layout '{"probability":"False"}' data.npz
 "$facegate" train >/dev/null 2>&1
-"$facegate" --json serve --port 0 --listen 127.0.0.1 >ready 2>log &
-server=$!
-for _ in $(seq 200); do [ -s ready ] && break; sleep 0.05; done
+serve --port 0 --listen 127.0.0.1
 url=$(jq -r .url ready)
 ask application/x-npy one.npy
 json '.[0] | [has("proba"), .prediction[0]] | map(tostring) | join(" ")' "false ada"
