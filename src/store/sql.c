@@ -279,3 +279,45 @@ fg_code fg_sql_end(fg_sqlite *s, fg_code rc, fg_error *err)
     pthread_mutex_unlock(&s->lock);
     return rc;
 }
+
+/* -- transactions of one statement -- */
+
+fg_code fg_sql_start(fg_sql *q, fg_store *store, fg_sql_mode mode, const char *sql, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_code rc = fg_sql_begin(s, mode, err);
+    if (rc == FG_OK)
+        fg_sql_prepare(q, s, sql);
+    return rc;
+}
+
+fg_code fg_sql_finish(fg_sql *q, fg_error *err)
+{
+    return fg_sql_end(q->store, fg_sql_run(q, err), err);
+}
+
+fg_code fg_sql_finish_list(fg_sql *q, const fg_sql_kind *kind, void *rows, long *count, fg_error *err)
+{
+    void *items = NULL;
+    long n = 0;
+    fg_code rc = fg_sql_end(q->store, fg_sql_list(q, kind->row_size, kind->read, &items, &n, err), err);
+    if (rc != FG_OK) {
+        kind->free(items, n);
+        return rc;
+    }
+    memcpy(rows, &items, sizeof items); /* the caller's pointer has a type of its own */
+    *count = n;
+    return FG_OK;
+}
+
+static fg_code read_text(const fg_sql *q, void *row, fg_error *err)
+{
+    return fg_sql_column_text(q, 0, row, err);
+}
+
+static void free_texts(void *rows, long count)
+{
+    fg_keys_texts_free(rows, count);
+}
+
+const fg_sql_kind fg_sql_texts = {sizeof(char *), read_text, free_texts};

@@ -90,6 +90,25 @@ typedef fg_code (*fg_sql_reader)(const fg_sql *q, void *row, fg_error *err);
 fg_code fg_sql_list(fg_sql *q, size_t row_size, fg_sql_reader read, void **rows, long *count,
                     fg_error *err) FG_MUST_CHECK;
 
+/* A transaction of one statement: fg_sql_start begins and prepares, then it is bound, and one of the two
+ * below runs it and ends. When fg_sql_start fails, nothing is held. */
+fg_code fg_sql_start(fg_sql *q, fg_store *store, fg_sql_mode mode, const char *sql,
+                     fg_error *err) FG_MUST_CHECK;
+/* For what returns no rows. */
+fg_code fg_sql_finish(fg_sql *q, fg_error *err) FG_MUST_CHECK;
+/* The rows of one kind: how one is read, and how an array of them is freed. */
+typedef struct fg_sql_kind {
+    size_t row_size;
+    fg_sql_reader read;
+    void (*free)(void *rows, long count);
+} fg_sql_kind;
+/* All rows, as the caller's array *rows (of which this takes the address) and its *count; left as they were
+ * on failure. */
+fg_code fg_sql_finish_list(fg_sql *q, const fg_sql_kind *kind, void *rows, long *count,
+                           fg_error *err) FG_MUST_CHECK;
+/* Rows that are the text of the first column, char *. */
+extern const fg_sql_kind fg_sql_texts;
+
 /* Room for one more of size bytes in *items, which holds count of *capacity; new room is zeroed. */
 fg_code fg_sql_grow(void **items, long count, long *capacity, size_t size, fg_error *err) FG_MUST_CHECK;
 
@@ -99,8 +118,8 @@ fg_code fg_sqlite_rights_replace(fg_sqlite *s, int64_t member_id, const char *co
 fg_code fg_sqlite_pending_insert(fg_sqlite *s, const char *blob_prefix, fg_error *err) FG_MUST_CHECK;
 /* The team's embedder is that of the enrolment, or becomes it where the team has none; else FG_ERR_STATE. */
 fg_code fg_sqlite_embedder_take(fg_sqlite *s, const fg_enrolment *enrolment, fg_error *err) FG_MUST_CHECK;
-/* Reads a template without its embedding; see fg_sqlite_template_chips for the columns. */
-fg_code fg_sqlite_read_chip(const fg_sql *q, void *row, fg_error *err) FG_MUST_CHECK;
+/* Templates without their embeddings; see fg_sqlite_template_chips for the columns. */
+extern const fg_sql_kind fg_sqlite_chips;
 /* The row of an embedder, made if there is none. */
 fg_code fg_sqlite_model_id(fg_sqlite *s, const char *hash, int64_t *id, fg_error *err) FG_MUST_CHECK;
 

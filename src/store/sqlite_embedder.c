@@ -107,31 +107,21 @@ done:
 fg_code fg_sqlite_reembed_todo(fg_store *store, const char *model_hash, fg_template **templates, long *count,
                                fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
-    long n = 0;
-    void *items = NULL;
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
-    if (rc != FG_OK)
-        return rc;
-    fg_sql_prepare(
-        &q, s,
+    fg_code rc = fg_sql_start(
+        &q, store, FG_SQL_READ,
         "SELECT template.id, template.member_id, source_id, frame_index, time_ms, hash, embedding_size, "
         "CASE chip_gone WHEN 0 THEN chip_key END, score, sharpness, kind = 'photo' "
         "FROM template JOIN model ON model.id = template.model_id JOIN source ON source.id = source_id "
         "WHERE hash <> ?1 AND NOT EXISTS "
         "(SELECT 1 FROM reembedding WHERE template_id = template.id AND "
         "reembedding.model_id = (SELECT id FROM model WHERE hash = ?1)) "
-        "ORDER BY template.member_id, source_id, frame_index, template.id");
-    fg_sql_text(&q, model_hash);
-    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **templates, fg_sqlite_read_chip, &items, &n, err), err);
-    if (rc != FG_OK) {
-        fg_templates_free(items, n);
+        "ORDER BY template.member_id, source_id, frame_index, template.id",
+        err);
+    if (rc != FG_OK)
         return rc;
-    }
-    *templates = items;
-    *count = n;
-    return FG_OK;
+    fg_sql_text(&q, model_hash);
+    return fg_sql_finish_list(&q, &fg_sqlite_chips, templates, count, err);
 }
 
 fg_code fg_sqlite_reembed_stage(fg_store *store, const char *model_hash, int embedding_size,

@@ -232,25 +232,23 @@ static fg_code read_source(const fg_sql *q, void *row, fg_error *err)
     return FG_OK;
 }
 
-fg_code fg_sqlite_sources(fg_store *store, int64_t member_id, fg_source **sources, long *n_out, fg_error *err)
+static void free_sources(void *rows, long count)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
-    long n = 0;
-    void *items = NULL;
+    fg_sources_free(rows, count);
+}
+
+static const fg_sql_kind sources_kind = {sizeof(fg_source), read_source, free_sources};
+
+fg_code fg_sqlite_sources(fg_store *store, int64_t member_id, fg_source **sources, long *count, fg_error *err)
+{
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    fg_code rc =
+        fg_sql_start(&q, store, FG_SQL_READ,
+                     "SELECT id, member_id, name, kind, blob_key, sha256, every, rotation, frames_sampled, "
+                     "faces_used, created_ms FROM source WHERE member_id = ? ORDER BY id",
+                     err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s,
-                   "SELECT id, member_id, name, kind, blob_key, sha256, every, rotation, frames_sampled, "
-                   "faces_used, created_ms FROM source WHERE member_id = ? ORDER BY id");
     fg_sql_int(&q, member_id);
-    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **sources, read_source, &items, &n, err), err);
-    if (rc != FG_OK) {
-        fg_sources_free(items, n);
-        return rc;
-    }
-    *sources = items;
-    *n_out = n;
-    return FG_OK;
+    return fg_sql_finish_list(&q, &sources_kind, sources, count, err);
 }

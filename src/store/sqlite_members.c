@@ -47,24 +47,20 @@ static fg_code read_member(const fg_sql *q, void *row, fg_error *err)
     return read_rights(q->store, member, err);
 }
 
+static void free_members(void *rows, long count)
+{
+    fg_members_free(rows, count);
+}
+
+static const fg_sql_kind members_kind = {sizeof(fg_member), read_member, free_members};
+
 fg_code fg_sqlite_members(fg_store *store, fg_member **members, long *count, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
-    long n = 0;
-    void *items = NULL;
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_READ, MEMBER_COLUMNS "ORDER BY name, id", err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s, MEMBER_COLUMNS "ORDER BY name, id");
-    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **members, read_member, &items, &n, err), err);
-    if (rc != FG_OK) {
-        fg_members_free(items, n);
-        return rc;
-    }
-    *members = items;
-    *count = n;
-    return FG_OK;
+    return fg_sql_finish_list(&q, &members_kind, members, count, err);
 }
 
 fg_code fg_sqlite_member_names(fg_store *store, int64_t **ids, char ***names, long *count, fg_error *err)
@@ -118,29 +114,25 @@ static fg_code no_member(int64_t id, fg_error *err)
 
 fg_code fg_sqlite_member_by_id(fg_store *store, int64_t id, fg_member *member, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
     bool found = false;
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_READ, MEMBER_COLUMNS "WHERE id = ?", err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s, MEMBER_COLUMNS "WHERE id = ?");
     fg_sql_int(&q, id);
-    rc = fg_sql_end(s, find_member(&q, member, &found, err), err);
+    rc = fg_sql_end(q.store, find_member(&q, member, &found, err), err);
     return rc == FG_OK && !found ? no_member(id, err) : rc;
 }
 
 fg_code fg_sqlite_member_by_name(fg_store *store, const char *name, fg_member *member, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
     bool found = false;
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_READ, MEMBER_COLUMNS "WHERE name = ?", err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s, MEMBER_COLUMNS "WHERE name = ?");
     fg_sql_text(&q, name);
-    rc = fg_sql_end(s, find_member(&q, member, &found, err), err);
+    rc = fg_sql_end(q.store, find_member(&q, member, &found, err), err);
     return rc == FG_OK && !found ? FG_FAIL(err, FG_ERR_NOT_FOUND,
                                            "there is no member called %s; see `facegate members list`", name)
                                  : rc;
@@ -200,18 +192,17 @@ done:
 
 fg_code fg_sqlite_member_seen(fg_store *store, int64_t id, int64_t when_ms, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE_LAZY, err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_WRITE_LAZY,
+                              "UPDATE member SET last_seen_ms = max(last_seen_ms, ?) WHERE id = ?", err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s, "UPDATE member SET last_seen_ms = max(last_seen_ms, ?) WHERE id = ?");
     fg_sql_int(&q, when_ms);
     fg_sql_int(&q, id);
     rc = fg_sql_run(&q, err);
-    if (rc == FG_OK && sqlite3_changes64(s->db) == 0)
+    if (rc == FG_OK && sqlite3_changes64(q.store->db) == 0)
         rc = no_member(id, err);
-    return fg_sql_end(s, rc, err);
+    return fg_sql_end(q.store, rc, err);
 }
 
 /* What a removal does, in order; each has the member's id as its only parameter. */

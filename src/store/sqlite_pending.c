@@ -37,14 +37,12 @@ fg_code fg_sqlite_pending_add(fg_store *store, const char *blob_prefix, fg_error
 
 fg_code fg_sqlite_pending_remove(fg_store *store, const char *blob_prefix, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_WRITE, "DELETE FROM pending WHERE blob_prefix = ?", err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s, "DELETE FROM pending WHERE blob_prefix = ?");
     fg_sql_text(&q, blob_prefix);
-    return fg_sql_end(s, fg_sql_run(&q, err), err);
+    return fg_sql_finish(&q, err);
 }
 
 /* Keys below a prefix are those from "p/" up to "p0", since '0' follows '/'. */

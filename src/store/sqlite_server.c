@@ -16,24 +16,21 @@ static fg_code read_setting(const fg_sql *q, void *row, fg_error *err)
     return FG_OK;
 }
 
+static void free_settings(void *rows, long count)
+{
+    (void)count;
+    free(rows);
+}
+
+static const fg_sql_kind settings_kind = {sizeof(fg_setting_value), read_setting, free_settings};
+
 fg_code fg_sqlite_settings(fg_store *store, fg_setting_value **values, long *count, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
-    long n = 0;
-    void *items = NULL;
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_READ, "SELECT name, value FROM setting ORDER BY name", err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s, "SELECT name, value FROM setting ORDER BY name");
-    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **values, read_setting, &items, &n, err), err);
-    if (rc != FG_OK) {
-        free(items);
-        return rc;
-    }
-    *values = items;
-    *count = n;
-    return FG_OK;
+    return fg_sql_finish_list(&q, &settings_kind, values, count, err);
 }
 
 fg_code fg_sqlite_settings_set(fg_store *store, const fg_setting_value *values, long count, fg_error *err)
@@ -61,34 +58,32 @@ fg_code fg_sqlite_settings_set(fg_store *store, const fg_setting_value *values, 
 
 fg_code fg_sqlite_job_put(fg_store *store, const fg_job_record *job, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    fg_code rc =
+        fg_sql_start(&q, store, FG_SQL_WRITE,
+                     "INSERT INTO job (id, created_ms, attempts, subject, order_json, end_json) "
+                     "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, "
+                     "order_json = excluded.order_json, end_json = excluded.end_json",
+                     err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s,
-                   "INSERT INTO job (id, created_ms, attempts, subject, order_json, end_json) "
-                   "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, "
-                   "order_json = excluded.order_json, end_json = excluded.end_json");
     fg_sql_text(&q, job->id);
     fg_sql_int(&q, job->created_ms);
     fg_sql_int(&q, job->attempts);
     fg_sql_text(&q, job->subject ? job->subject : "");
     fg_sql_text(&q, job->order_json);
     fg_sql_text(&q, job->end_json ? job->end_json : "");
-    return fg_sql_end(s, fg_sql_run(&q, err), err);
+    return fg_sql_finish(&q, err);
 }
 
 fg_code fg_sqlite_job_remove(fg_store *store, const char *id, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_WRITE, "DELETE FROM job WHERE id = ?", err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s, "DELETE FROM job WHERE id = ?");
     fg_sql_text(&q, id);
-    return fg_sql_end(s, fg_sql_run(&q, err), err);
+    return fg_sql_finish(&q, err);
 }
 
 static fg_code read_job(const fg_sql *q, void *row, fg_error *err)
@@ -104,97 +99,79 @@ static fg_code read_job(const fg_sql *q, void *row, fg_error *err)
     return fg_sql_column_text(q, 5, &job->end_json, err);
 }
 
+static void free_jobs(void *rows, long count)
+{
+    fg_job_records_free(rows, count);
+}
+
+static const fg_sql_kind jobs_kind = {sizeof(fg_job_record), read_job, free_jobs};
+
 fg_code fg_sqlite_jobs(fg_store *store, fg_job_record **jobs, long *count, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
-    long n = 0;
-    void *items = NULL;
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_READ,
+                              "SELECT id, created_ms, attempts, subject, order_json, end_json FROM job "
+                              "ORDER BY created_ms, id",
+                              err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s,
-                   "SELECT id, created_ms, attempts, subject, order_json, end_json FROM job "
-                   "ORDER BY created_ms, id");
-    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **jobs, read_job, &items, &n, err), err);
-    if (rc != FG_OK) {
-        fg_job_records_free(items, n);
-        return rc;
-    }
-    *jobs = items;
-    *count = n;
-    return FG_OK;
+    return fg_sql_finish_list(&q, &jobs_kind, jobs, count, err);
 }
 
 /* -- retention -- */
 
-static fg_code read_key(const fg_sql *q, void *row, fg_error *err)
-{
-    return fg_sql_column_text(q, 0, row, err);
-}
-
 fg_code fg_sqlite_expired(fg_store *store, fg_expiring what, int64_t before_ms, int limit, char ***keys,
                           long *count, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
-    long n = 0;
-    void *items = NULL;
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    fg_code rc =
+        fg_sql_start(&q, store, FG_SQL_READ,
+                     what == FG_EXPIRING_CHIPS
+                         ? "SELECT chip_key FROM template JOIN source ON source.id = source_id "
+                           "WHERE chip_gone = 0 AND chip_key IS NOT NULL AND source.created_ms < ? LIMIT ?"
+                     : what == FG_EXPIRING_ORIGINALS
+                         ? "SELECT blob_key FROM source WHERE blob_key IS NOT NULL AND created_ms < ? LIMIT ?"
+                         : "SELECT DISTINCT substr(chip_key, 1, instr(chip_key, '/chips/')) FROM template "
+                           "JOIN source ON source.id = source_id WHERE chip_key IS NOT NULL AND "
+                           "source.created_ms < ? LIMIT ?",
+                     err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s,
-                   what == FG_EXPIRING_CHIPS
-                       ? "SELECT chip_key FROM template JOIN source ON source.id = source_id "
-                         "WHERE chip_gone = 0 AND chip_key IS NOT NULL AND source.created_ms < ? LIMIT ?"
-                   : what == FG_EXPIRING_ORIGINALS
-                       ? "SELECT blob_key FROM source WHERE blob_key IS NOT NULL AND created_ms < ? LIMIT ?"
-                       : "SELECT DISTINCT substr(chip_key, 1, instr(chip_key, '/chips/')) FROM template "
-                         "JOIN source ON source.id = source_id WHERE chip_key IS NOT NULL AND "
-                         "source.created_ms < ? LIMIT ?");
     fg_sql_int(&q, before_ms);
     fg_sql_int(&q, limit);
-    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **keys, read_key, &items, &n, err), err);
-    if (rc != FG_OK) {
-        fg_keys_texts_free(items, n);
-        return rc;
-    }
-    *keys = items;
-    *count = n;
-    return FG_OK;
+    return fg_sql_finish_list(&q, &fg_sql_texts, keys, count, err);
 }
 
 fg_code fg_sqlite_blob_gone(fg_store *store, fg_expiring what, const char *key, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    fg_code rc =
+        fg_sql_start(&q, store, FG_SQL_WRITE,
+                     what == FG_EXPIRING_CHIPS ? "UPDATE template SET chip_gone = 1 WHERE chip_key = ?"
+                                               : "UPDATE source SET blob_key = NULL WHERE blob_key = ?",
+                     err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s,
-                   what == FG_EXPIRING_CHIPS ? "UPDATE template SET chip_gone = 1 WHERE chip_key = ?"
-                                             : "UPDATE source SET blob_key = NULL WHERE blob_key = ?");
     fg_sql_text(&q, key);
-    return fg_sql_end(s, fg_sql_run(&q, err), err);
+    return fg_sql_finish(&q, err);
 }
 
 fg_code fg_sqlite_attempts_expire(fg_store *store, int64_t before_ms, int limit, long *count, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_WRITE,
+                              "DELETE FROM audit WHERE id IN "
+                              "(SELECT id FROM audit WHERE time_ms < ? AND action = 'verify' LIMIT ?)",
+                              err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s,
-                   "DELETE FROM audit WHERE id IN "
-                   "(SELECT id FROM audit WHERE time_ms < ? AND action = 'verify' LIMIT ?)");
     fg_sql_int(&q, before_ms);
     fg_sql_int(&q, limit);
     rc = fg_sql_run(&q, err);
-    long deleted = rc == FG_OK ? (long)sqlite3_changes64(s->db) : 0;
+    long deleted = rc == FG_OK ? (long)sqlite3_changes64(q.store->db) : 0;
     if (deleted)
-        s->wipe_due = true;
-    rc = fg_sql_end(s, rc, err);
+        q.store->wipe_due = true;
+    rc = fg_sql_end(q.store, rc, err);
     if (rc == FG_OK)
         *count = deleted;
     return rc;
@@ -224,7 +201,7 @@ fg_code fg_sqlite_reset(fg_store *store, fg_error *err)
         return rc;
     /* Whatever happens to this process, the next start deletes their blobs. */
     fg_sql_prepare(&q, s, "SELECT blob_prefix FROM member");
-    rc = fg_sql_list(&q, sizeof(char *), read_key, &items, &n, err);
+    rc = fg_sql_list(&q, sizeof(char *), fg_sql_texts.read, &items, &n, err);
     for (size_t i = 0; i < sizeof reset / sizeof reset[0] && rc == FG_OK; i++) {
         fg_sql_prepare(&q, s, reset[i]);
         rc = fg_sql_run(&q, err);

@@ -87,7 +87,7 @@ done:
     return rc;
 }
 
-fg_code fg_sqlite_read_chip(const fg_sql *q, void *row, fg_error *err)
+static fg_code read_chip(const fg_sql *q, void *row, fg_error *err)
 {
     fg_template *t = row;
     t->id = fg_sql_column_int(q, 0);
@@ -104,30 +104,27 @@ fg_code fg_sqlite_read_chip(const fg_sql *q, void *row, fg_error *err)
                                                           : fg_sql_column_text(q, 7, &t->chip_key, err);
 }
 
+static void free_chips(void *rows, long count)
+{
+    fg_templates_free(rows, count);
+}
+
+const fg_sql_kind fg_sqlite_chips = {sizeof(fg_template), read_chip, free_chips};
+
 fg_code fg_sqlite_template_chips(fg_store *store, int64_t member_id, fg_template **templates, long *count,
                                  fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
-    long n = 0;
-    void *items = NULL;
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
-    if (rc != FG_OK)
-        return rc;
-    fg_sql_prepare(
-        &q, s,
+    fg_code rc = fg_sql_start(
+        &q, store, FG_SQL_READ,
         "SELECT template.id, template.member_id, source_id, frame_index, time_ms, hash, embedding_size, "
         "chip_key, score, sharpness, kind = 'photo' "
         "FROM template JOIN model ON model.id = model_id JOIN source ON source.id = source_id "
         "WHERE chip_gone = 0 AND chip_key IS NOT NULL AND (?1 = 0 OR template.member_id = ?1) "
-        "ORDER BY template.member_id, source_id, frame_index, template.id");
-    fg_sql_int(&q, member_id);
-    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **templates, fg_sqlite_read_chip, &items, &n, err), err);
-    if (rc != FG_OK) {
-        fg_templates_free(items, n);
+        "ORDER BY template.member_id, source_id, frame_index, template.id",
+        err);
+    if (rc != FG_OK)
         return rc;
-    }
-    *templates = items;
-    *count = n;
-    return FG_OK;
+    fg_sql_int(&q, member_id);
+    return fg_sql_finish_list(&q, &fg_sqlite_chips, templates, count, err);
 }

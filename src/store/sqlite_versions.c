@@ -24,6 +24,13 @@ static fg_code read_info(const fg_sql *q, void *row, fg_error *err)
     return FG_OK;
 }
 
+static void free_versions(void *rows, long count)
+{
+    fg_versions_free(rows, count);
+}
+
+static const fg_sql_kind versions_kind = {sizeof(fg_version_info), read_info, free_versions};
+
 /* Which members the version knows, so that it can be withdrawn with any of them. */
 static fg_code add_members(fg_sqlite *s, int64_t version, const fg_version_info *info, fg_error *err)
 {
@@ -97,22 +104,11 @@ fg_code fg_sqlite_version_add(fg_store *store, const fg_version_info *info, cons
 
 fg_code fg_sqlite_versions(fg_store *store, fg_version_info **infos, long *count, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
-    long n = 0;
-    void *items = NULL;
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_READ, VERSION_COLUMNS "ORDER BY version DESC", err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s, VERSION_COLUMNS "ORDER BY version DESC");
-    rc = fg_sql_end(s, fg_sql_list(&q, sizeof **infos, read_info, &items, &n, err), err);
-    if (rc != FG_OK) {
-        fg_versions_free(items, n);
-        return rc;
-    }
-    *infos = items;
-    *count = n;
-    return FG_OK;
+    return fg_sql_finish_list(&q, &versions_kind, infos, count, err);
 }
 
 static fg_code withdrawn(int64_t version, fg_error *err)
@@ -212,11 +208,9 @@ fg_code fg_sqlite_version_load(fg_store *store, int64_t version, fg_version_info
 
 fg_code fg_sqlite_version_active(fg_store *store, int64_t *version, fg_error *err)
 {
-    fg_sqlite *s = fg_sqlite_of(store);
     fg_sql q;
-    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_READ, "SELECT version FROM version WHERE active = 1", err);
     if (rc != FG_OK)
         return rc;
-    fg_sql_prepare(&q, s, "SELECT version FROM version WHERE active = 1");
-    return fg_sql_end(s, fg_sql_run_int(&q, 0, version, err), err);
+    return fg_sql_end(q.store, fg_sql_run_int(&q, 0, version, err), err);
 }
