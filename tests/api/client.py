@@ -32,6 +32,18 @@ def as_json(answer):
     return json.loads(answer.body)
 
 
+def until(what, told=lambda: 'it does not come to that', seconds=120, server=None):
+    """Waits until what() is true, and returns it. The limit is there for what hangs: no busy machine should reach it."""
+    end = time.monotonic() + seconds * SLOW
+    while not (result := what()):
+        if server and server.process.poll() is not None:
+            raise AssertionError(f'facegate serve has ended: {server.said()[-2000:]}')
+        if time.monotonic() > end:
+            raise AssertionError(told())
+        time.sleep(.05)
+    return result
+
+
 def render(kind, portrait, out, variant=0, seconds=2):
     subprocess.run([RENDER, kind, PEOPLE / portrait, out, str(variant)], check=True, env={**os.environ, 'RENDER_SECONDS': str(seconds)})
     return out
@@ -70,8 +82,8 @@ class Server:
         self.url, self.key, self.link = ready['url'], ready['admin_key'], ready['sign_in']
         self.host, self.port = '127.0.0.1', urllib.parse.urlsplit(self.url).port
 
-    def request(self, method, path, body=None, headers=None, key=True, timeout=60):
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout * SLOW)
+    def request(self, method, path, body=None, headers=None, key=True):
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=120 * SLOW)
         send = dict(headers or {})
         if key:
             send.setdefault('Authorization', f'Bearer {self.key if key is True else key}')
@@ -96,26 +108,31 @@ class Server:
         headers = {'Content-Type': kind, **more.pop('headers', {})}
         return self.request('POST', path, body, headers=headers, **more)
 
-    def raw(self, data, timeout=10):
-        """Sends bytes as they are; returns all that comes back."""
-        with socket.create_connection((self.host, self.port), timeout=timeout * SLOW) as s:
-            s.sendall(data)
+    def raw(self, data, ends=False):
+        """Sends bytes as they are, and says with `ends` that no more will come; returns what comes back until the server
+        closes, which it has to do by itself."""
+        with socket.create_connection((self.host, self.port), timeout=120 * SLOW) as s:
             out = b''
             try:
+                s.sendall(data)
+                if ends:
+                    s.shutdown(socket.SHUT_WR)
                 while chunk := s.recv(65536):
                     out += chunk
-            except (ConnectionError, socket.timeout):
+            except ConnectionError:
                 pass
             return out
 
-    def job(self, job_id, seconds=120):
-        """The job once it has ended."""
-        for _ in range(int(seconds * SLOW * 20)):
-            document = as_json(self.get(f'/api/v1/jobs/{job_id}'))
-            if document['state'] in ('done', 'failed', 'cancelled'):
-                return document
-            time.sleep(.05)
-        raise AssertionError(f'job {job_id} does not end: {document}')
+    def job(self, job_id, what=lambda d: d['state'] in ('done', 'failed', 'cancelled'), **more):
+        """The job once it has ended, or once what(document) is true."""
+        document = None
+
+        def there():
+            nonlocal document
+            document = as_json(self.get(f'/api/v1/jobs/{job_id}', **more))
+            return what(document)
+        until(there, lambda: f'job {job_id} does not come to that: {document}', 300, self)
+        return document
 
     def enroll(self, name, video, role='engineer', rights=(), **fields):
         answer = self.form('/api/v1/members', [('name', name), ('role', role), *(('right', r) for r in rights), *fields.items(),
@@ -145,7 +162,7 @@ class Server:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            status = self.process.wait(timeout=30 * SLOW)
+            status = self.process.wait(timeout=120 * SLOW)
         finally:
             self.process.kill()
         self.process.stdout.close()

@@ -12,7 +12,7 @@ import tempfile
 import time
 import unittest
 
-from client import PROGRAM, SANITIZED, Server, as_json, main, multipart, render
+from client import PROGRAM, SANITIZED, SLOW, Server, as_json, main, multipart, render, until
 
 
 def setUpModule():
@@ -41,7 +41,7 @@ class Malformed(unittest.TestCase):
                      b'GET ' + b'/' * 100000 + b' HTTP/1.1\r\nHost: x\r\n\r\n', b'GET / HTTP/1.1\r\nHost: localhost\r\nX: ' + b'a' * 200000 + b'\r\n\r\n',
                      b'GET / HTTP/1.1\r\n' + b''.join(b'X-%d: y\r\n' % i for i in range(5000)) + b'\r\n'):
             with self.subTest(data=data[:40]):
-                self.assertIn(status(server.raw(data, timeout=1)) // 100, (0, 4, 5))
+                self.assertIn(status(server.raw(data, ends=True)) // 100, (0, 4, 5))
 
     def test_paths_that_climb(self):
         for path in ('/../../etc/passwd', '/js/%2e%2e/%2e%2e/etc/passwd', '/%00', '//etc/passwd', '/js\\..\\main.js', '/api/v1/members/../keys'):
@@ -52,20 +52,19 @@ class Malformed(unittest.TestCase):
     def test_wrong_lengths(self):
         for lines in (['Content-Length: -1'], ['Content-Length: x'], ['Content-Length: 99999999999999999999999'], ['Content-Length: 5', 'Content-Length: 6'],
                       ['Transfer-Encoding: chunked', 'Content-Length: 5']):
-            data = server.raw(head('POST', '/api/v1/verify', *lines, 'Connection: close') + b'zz\r\nhello\r\n0\r\n\r\n', timeout=2)
+            data = server.raw(head('POST', '/api/v1/verify', *lines, 'Connection: close') + b'zz\r\nhello\r\n0\r\n\r\n', ends=True)
             self.assertIn(status(data) // 100, (0, 4), lines)
 
     def test_a_body_that_is_said_to_be_too_large_is_refused_at_once(self):
-        started = time.monotonic()
-        data = server.raw(head('POST', '/api/v1/members', 'Content-Type: multipart/form-data; boundary=x', f'Content-Length: {600 << 20}', 'Expect: 100-continue'), timeout=5)
+        # Not one byte of it is sent, so that only a server that neither reads nor waits for it ends this.
+        data = server.raw(head('POST', '/api/v1/members', 'Content-Type: multipart/form-data; boundary=x', f'Content-Length: {600 << 20}', 'Expect: 100-continue'))
         self.assertEqual(status(data), 413)
         self.assertIn(b'500 MB', data)
-        self.assertLess(time.monotonic() - started, 4)
 
     def test_a_chunked_body_that_grows_too_large(self):
         own = Server('--max-upload-mb', '1')
         try:
-            connection = http.client.HTTPConnection(own.host, own.port, timeout=60)
+            connection = http.client.HTTPConnection(own.host, own.port, timeout=120 * SLOW)
             prefix = b'--bbbb\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'
             connection.request('POST', '/api/v1/members', iter([prefix] + [b'x' * 65536] * 40), {'Content-Type': 'multipart/form-data; boundary=bbbb', 'Authorization': f'Bearer {own.key}'})
             self.assertEqual(connection.getresponse().status, 413)
@@ -93,7 +92,7 @@ class Malformed(unittest.TestCase):
 
 class Clients(unittest.TestCase):
     def test_many_small_requests_on_one_connection(self):
-        connection = http.client.HTTPConnection(server.host, server.port, timeout=60)
+        connection = http.client.HTTPConnection(server.host, server.port, timeout=120 * SLOW)
         for i in range(1000 if SANITIZED else 10000):
             connection.request('GET', '/healthz')
             self.assertEqual(connection.getresponse().read(), b'ok\n')
@@ -103,41 +102,33 @@ class Clients(unittest.TestCase):
         waiting = []
         try:
             for _ in range(300):
-                waiting.append(socket.create_connection((server.host, server.port), timeout=5))
+                waiting.append(socket.create_connection((server.host, server.port), timeout=5))  # beyond the backlog there is no answer
         except OSError:
             pass
         finally:
             for s in waiting:
                 s.close()
-        for _ in range(100):
+
+        def answers():
             try:
-                if server.get('/healthz', key=False, timeout=5).status == 200:
-                    break
+                return server.get('/healthz', key=False).status == 200
             except OSError:
-                time.sleep(.1)
-        else:
-            self.fail('the server does not recover')
+                return False
+        until(answers, server=server)
 
     def test_an_upload_that_is_cut_off_leaves_nothing(self):
         with socket.create_connection((server.host, server.port)) as s:
             s.sendall(head('POST', '/api/v1/members', 'Content-Type: multipart/form-data; boundary=bbbb', 'Content-Length: 10000000'))
             s.sendall(b'--bbbb\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n' + b'x' * 300000)
-            for _ in range(200):
-                if server.leftovers():
-                    break
-                time.sleep(.05)
+            until(server.leftovers, server=server)
             self.assertEqual([oct(p.stat().st_mode & 0o777) for p in server.leftovers()], ['0o600'])
-        for _ in range(200):
-            if not server.leftovers():
-                break
-            time.sleep(.05)
-        self.assertEqual(server.leftovers(), [])
+        until(lambda: not server.leftovers(), server=server)
 
     def test_a_client_that_says_nothing_does_not_stop_the_others(self):
         silent = [socket.create_connection((server.host, server.port)) for _ in range(20)]
         for s in silent:
             s.sendall(b'GET / HTTP/1.1\r\nHost: lo')
-        self.assertEqual(server.get('/healthz', key=False, timeout=5).status, 200)
+        self.assertEqual(server.get('/healthz', key=False).status, 200)
         for s in silent:
             s.close()
 
@@ -188,10 +179,7 @@ class Ends(unittest.TestCase):
         with socket.create_connection((own.host, own.port)) as s:
             s.sendall(f'POST /api/v1/members HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {own.key}\r\nContent-Type: multipart/form-data; boundary=bbbb\r\n'
                       'Content-Length: 10000000\r\n\r\n--bbbb\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'.encode() + b'x' * 300000)
-            for _ in range(200):
-                if own.leftovers():
-                    break
-                time.sleep(.05)
+            until(own.leftovers, server=own)
             self.assertEqual(len(own.leftovers()), 1)
             own.kill()
         self.assertEqual(len(own.leftovers()), 1)
@@ -208,10 +196,7 @@ class Ends(unittest.TestCase):
         with socket.create_connection((own.host, own.port)) as s:
             s.sendall(f'POST /api/v1/members HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {own.key}\r\nContent-Type: multipart/form-data; boundary=bbbb\r\n'
                       'Content-Length: 10000000\r\n\r\n--bbbb\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n'.encode() + b'x' * 300000)
-            for _ in range(200):
-                if own.leftovers():
-                    break
-                time.sleep(.05)
+            until(own.leftovers, server=own)
             second = Server(data=own.data)
             self.assertEqual(len(own.leftovers()), 1)
             second.close()
@@ -226,7 +211,7 @@ class Ends(unittest.TestCase):
         stream.recv(100)
         started = time.monotonic()
         self.assertEqual(own.stop(), 0)
-        self.assertLess(time.monotonic() - started, 8)
+        self.assertLess(time.monotonic() - started, 25)  # the idle connection alone would have been kept for 30 s
         self.assertEqual(list(own.data.glob('tmp/*')), [])
         for s in (idle, stream):
             s.close()
@@ -234,7 +219,7 @@ class Ends(unittest.TestCase):
 
     def run_serve(self, *flags):
         data = tempfile.mkdtemp()
-        done = subprocess.run([PROGRAM, '--data', data, 'serve', *flags], capture_output=True, text=True, timeout=60)
+        done = subprocess.run([PROGRAM, '--data', data, 'serve', *flags], capture_output=True, text=True, timeout=300)
         shutil.rmtree(data)
         return done
 
@@ -315,7 +300,7 @@ class Small(unittest.TestCase):
         count = 1000 if SANITIZED else 10000
 
         def client(n):
-            connection, wrong = http.client.HTTPConnection(own.host, own.port, timeout=60), 0
+            connection, wrong = http.client.HTTPConnection(own.host, own.port, timeout=120 * SLOW), 0
             for i in range(n, count, 64):
                 method, path, headers = kinds[i % len(kinds)]
                 connection.request(method, path, headers={'x-api-key': own.key, **headers})
@@ -352,7 +337,7 @@ class Tls(unittest.TestCase):
             self.assertTrue(own.url.startswith('https://'))
             context = ssl.create_default_context(cafile=self.folder / 'a.pem')
             context.check_hostname = False
-            connection = http.client.HTTPSConnection(own.host, own.port, context=context, timeout=30)
+            connection = http.client.HTTPSConnection(own.host, own.port, context=context, timeout=120 * SLOW)
             connection.request('POST', '/signin', f'{{"key": "{own.key}"}}', {'X-Facegate': 'web', 'Content-Type': 'application/json', 'Host': 'localhost'})
             response = connection.getresponse()
             response.read()
@@ -360,7 +345,7 @@ class Tls(unittest.TestCase):
             self.assertIn('Secure', response.headers['Set-Cookie'])
             self.assertTrue(response.headers['Set-Cookie'].startswith('__Host-'))
             connection.close()
-            self.assertEqual(status(own.raw(b'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n', timeout=2)), 0)
+            self.assertEqual(status(own.raw(b'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n', ends=True)), 0)
         finally:
             own.close()
 

@@ -5,6 +5,7 @@ import datetime
 import io
 import json
 import pathlib
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -12,7 +13,7 @@ import time
 import unittest
 import zipfile
 
-from client import Server, as_json, main, render
+from client import Server, as_json, main, render, until
 
 DAY_MS = 86400000
 
@@ -86,13 +87,6 @@ class Retention(unittest.TestCase):
     def blobs(self, own, what):
         return [p for p in own.data.glob(f'blobs/members/*/*/{what}/*') if p.is_file()]
 
-    def wait(self, what):
-        for _ in range(200):
-            if what():
-                return
-            time.sleep(.05)
-        self.fail('retention does nothing')
-
     def test_each_goes_when_its_days_are_over(self):
         own = Server()
         again = None
@@ -107,20 +101,20 @@ class Retention(unittest.TestCase):
             again = Server(data=own.data)
             patch = lambda **v: as_json(again.request('PATCH', '/api/v1/settings', v, key=own.key))
             patch(retention_originals_days=11, retention_chips_days=11, retention_attempts_days=11)
-            time.sleep(.5)
+            time.sleep(.5)  # time to do wrong; what it must do is waited for below
             self.assertEqual((len(self.blobs(own, 'originals')), len(self.blobs(own, 'chips'))), (1, chips))
             patch(retention_originals_days=9)
-            self.wait(lambda: not self.blobs(own, 'originals') and not self.blobs(own, 'frames'))
+            until(lambda: not self.blobs(own, 'originals') and not self.blobs(own, 'frames'), server=again)
             self.assertEqual(len(self.blobs(own, 'chips')), chips)
             self.assertFalse(as_json(again.get(f'/api/v1/members/{member}/sources', key=own.key))['sources'][0]['original_kept'])
             patch(retention_chips_days=9)
-            self.wait(lambda: not self.blobs(own, 'chips'))
-            self.wait(lambda: as_json(again.get(f'/api/v1/members/{member}/chips', key=own.key)) == {'chips': []})
+            until(lambda: not self.blobs(own, 'chips'), server=again)
+            until(lambda: as_json(again.get(f'/api/v1/members/{member}/chips', key=own.key)) == {'chips': []}, server=again)
             self.assertEqual(again.get(f'/api/v1/members/{member}/portrait', key=own.key).status, 404)
             self.assertEqual(again.get('/api/v1/chips.zip', key=own.key).status, 404)
             self.assertEqual(len(as_json(again.get('/api/v1/audit?decision=granted', key=own.key))['rows']), 1)
             patch(retention_attempts_days=9)
-            self.wait(lambda: not as_json(again.get('/api/v1/audit?action=verify', key=own.key))['rows'])
+            until(lambda: not as_json(again.get('/api/v1/audit?action=verify', key=own.key))['rows'], server=again)
             # What was learnt stays: the member is still recognised, and the trail of who changed what too.
             self.assertEqual(as_json(again.post('/api/v1/verify', photo('ada'), key=own.key))['decision'], 'granted')
             self.assertTrue(as_json(again.get('/api/v1/audit?action=enroll', key=own.key))['rows'])
@@ -228,8 +222,13 @@ class Zip(unittest.TestCase):
 
 
 class Keys(unittest.TestCase):
+    def brief(self):
+        """A key that ends soon; None where its end was over before it was made."""
+        answer = server.post('/api/v1/keys', {'scopes': ['audit'], 'expires_ms': int(time.time() * 1000) + 1000})
+        return as_json(answer) if answer.status == 201 else None
+
     def test_several_scopes_and_an_end(self):
-        made = as_json(server.post('/api/v1/keys', {'label': 'gate', 'scopes': ['verify', 'audit'], 'expires_ms': int(time.time() * 1000) + 1500}))
+        made = as_json(server.post('/api/v1/keys', {'label': 'gate', 'scopes': ['verify', 'audit'], 'expires_days': 1}))
         self.assertEqual(made['scopes'], ['verify', 'audit'])
         self.assertEqual(server.get('/api/v1/audit', key=made['key']).status, 200)
         self.assertEqual(server.get('/api/v1/members', key=made['key']).status, 403)
@@ -237,8 +236,8 @@ class Keys(unittest.TestCase):
         self.assertEqual((listed['scopes'], listed['revoked']), (['verify', 'audit'], None))
         self.assertIsNotNone(listed['used'])
         self.assertIsNotNone(listed['expires'])
-        time.sleep(1.6)
-        self.assertEqual(server.get('/api/v1/audit', key=made['key']).status, 401)
+        brief = until(self.brief, server=server)
+        until(lambda: server.get('/api/v1/audit', key=brief['key']).status == 401, server=server)
         server.get('/api/v1/keys')  # a good key, so that this address is not locked out
         for body in ({'scopes': []}, {'scopes': ['root']}, {'scopes': 'verify'}, {'scopes': [1]}, {'scopes': ['verify'], 'scope': 'admin'},
                      {'expires_ms': 1}, {'expires_ms': 'x'}, {'expires_ms': -1}, {'expires_ms': 10**17}):
@@ -253,8 +252,10 @@ class Log(unittest.TestCase):
             own.get('/nothing/Wilhelmina')
             own.enroll('Wilhelmina', media / 'ada.mp4')
             own.get('/api/v1/members', key='fg_0123456789abcdef_' + 'S' * 43)
+            # A line is written once the client has its answer.
+            until(lambda: re.search(r'"status": ?401\b.*\n', own.said()), server=own)
             text = own.said()
-            lines = [json.loads(line) for line in text.splitlines()]
+            lines = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith('\n')]
             line = next(l for l in lines if l.get('id') == answer.headers['X-Request-Id'])
             self.assertEqual((line['level'], line['message'], line['method'], line['route'], line['status'], line['address']),
                              ('debug', 'request', 'GET', '/api/v1/members', 200, '127.0.0.1'))
@@ -269,10 +270,7 @@ class Log(unittest.TestCase):
         own = Server()
         try:
             own.get('/nothing')
-            for _ in range(100):  # it is written once the client has its answer
-                if own.said():
-                    break
-                time.sleep(.05)
+            until(lambda: '\n' in own.said(), server=own)  # it is written once the client has its answer
             self.assertRegex(own.said(), r'facegate: info: request id=\S+ method=GET route=- status=404 ms=[\d.]+ address=127.0.0.1 who=- bytes_in=0\n')
         finally:
             own.close()

@@ -11,7 +11,7 @@ import tempfile
 import time
 import unittest
 
-from client import Server, as_json, main, render
+from client import Server, as_json, main, render, until
 
 TUS = {'Tus-Resumable': '1.0.0'}
 KIND = {'Content-Type': 'application/offset+octet-stream'}
@@ -155,11 +155,7 @@ class CutOff(unittest.TestCase):
         return s
 
     def wait_offset(self, on, path, offset):
-        for _ in range(200):
-            if offset_of(path, on) == offset:
-                return
-            time.sleep(.05)
-        self.fail(f'{offset_of(path, on)}, not {offset}')
+        until(lambda: offset_of(path, on) == offset, lambda: f'{offset_of(path, on)}, not {offset}', server=on)
 
     def test_what_has_come_stays(self):
         path = create(100000)
@@ -167,11 +163,11 @@ class CutOff(unittest.TestCase):
         self.wait_offset(server, path, 40000)
         self.assertEqual(append(path, 40000, b'y').status, 423)  # still being written to
         s.close()
-        for _ in range(100):
+
+        def rest():
             answer = append(path, 40000, b'y' * 60000)
-            if answer.status != 423:
-                break
-            time.sleep(.05)
+            return answer if answer.status != 423 else None
+        answer = until(rest, server=server)
         self.assertEqual((answer.status, answer.headers['Upload-Offset']), (204, '100000'))
 
     def test_with_a_checksum_nothing_stays(self):
@@ -208,10 +204,7 @@ class CutOff(unittest.TestCase):
             os.utime(file, (time.time() - 86500,) * 2)
             self.assertEqual(own.request('HEAD', path, headers=TUS).status, 404)
             own.request('PATCH', '/api/v1/settings', {})  # wakes who sweeps
-            for _ in range(100):
-                if not file.exists():
-                    break
-                time.sleep(.05)
+            until(lambda: not file.exists(), server=own)
             self.assertEqual(list(file.parent.glob('*')), [])
         finally:
             own.close()
