@@ -31,6 +31,27 @@ run() {
 says() { grep -qF -- "$2" "$1" || { bad=1; printf '  %s lacks: %s\n' "$1" "$2"; head -5 "$1"; }; }
 empty() { [ ! -s "$1" ] || { bad=1; printf '  %s should be empty:\n' "$1"; head -5 "$1"; }; }
 one_line() { [ "$(wc -l <"$1")" = 1 ] || { bad=1; printf '  %s should be one line:\n' "$1"; head -5 "$1"; }; }
+# is WHAT GOT WANTED
+is() { [ "$2" = "$3" ] || { bad=1; printf '  %s is %s, expected %s\n' "$1" "$2" "$3"; }; }
+# wait_for PID COMMAND...: until the command succeeds; fails once the process has ended. The limit is for what hangs alone.
+wait_for() {
+    local pid=$1 end=$((SECONDS + 600))
+    shift
+    until "$@"; do
+        if ! kill -0 "$pid" 2>/dev/null; then bad=1; printf '  the process ended before: %s\n' "$*"; return 1; fi
+        if [ $SECONDS -ge $end ]; then bad=1; printf '  this does not happen: %s\n' "$*"; return 1; fi
+        sleep 0.05
+    done
+}
+has_line() { [ "$(wc -l 2>/dev/null <"$1")" -gt 0 ]; }
+# serve ARG...: a server in the background, once it is ready; its process is in server, its address in url. The file of the one
+# before goes first: the shell empties it only in the new process, and until then it reads as ready.
+serve() {
+    rm -f ready
+    "$facegate" --json serve "$@" >ready 2>log &
+    server=$!
+    if wait_for $server has_line ready; then url=$(jq -r .url ready); else cat log; fi
+}
 # json FILTER WANTED: of the last output
 json() {
     local got

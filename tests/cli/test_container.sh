@@ -126,16 +126,8 @@ end
 
 layout '{"probability":"True"}' data.npz
 "$facegate" train >/dev/null 2>&1
-# serve ARG...: starts the server and waits until it is ready. The file of the one before goes first: the shell empties it
-# only in the new process, and until then it reads as ready.
-serve() {
-    rm -f ready
-    "$facegate" --json serve "$@" >ready 2>log &
-    server=$!
-    until [ -s ready ]; do kill -0 $server 2>/dev/null || { bad=1; cat log; return; }; sleep 0.05; done
-}
 SAGEMAKER_BIND_TO_PORT=0 serve --workers 1
-url=http://127.0.0.1:$(jq -r .url ready | sed 's/.*://')
+url=http://127.0.0.1:${url##*:}
 python - <<'PY'
 import json, numpy
 d = numpy.load('data.npz')['data']
@@ -156,7 +148,7 @@ ask() { status=$(curl -s -o out -w '%{http_code}' -H "Content-Type: $1" --data-b
 expect() { [ "$status" = "$1" ] || { bad=1; printf '  status %s, expected %s\n' "$status" "$1"; head -c 300 out; echo; }; }
 
 begin ping
-[ "$(curl -s -o out -w '%{http_code} %{size_download}' -m 2 "$url/ping")" = "200 0" ] || { bad=1; cat out; }
+[ "$(curl -s -o out -w '%{http_code} %{size_download}' "$url/ping")" = "200 0" ] || { bad=1; cat out; }
 end
 
 begin answers_as_the_original_does
@@ -210,9 +202,19 @@ done
 end
 
 begin ping_while_photos_wait
-for _ in $(seq 12); do curl -s -o /dev/null -H "Content-Type: image/jpeg" --data-binary @ada.jpg "$url/invocations" & done
-[ "$(curl -s -o out -w '%{http_code}' -m 2 "$url/ping")" = 200 ] || bad=1
-for job in $(jobs -p); do [ "$job" = $server ] || wait "$job"; done
+# Behind twelve photos for one worker it would be the last. Where it is, they may have been quick: then once more.
+for try in 1 2 3 4 5; do
+    : >answered
+    for _ in $(seq 12); do
+        (curl -s -o /dev/null -H "Content-Type: image/jpeg" --data-binary @ada.jpg "$url/invocations" && echo photo >>answered) &
+    done
+    is ping "$(curl -s -o out -w '%{http_code}' "$url/ping")" 200
+    before=$(wc -l <answered)
+    for job in $(jobs -p); do [ "$job" = $server ] || wait "$job"; done
+    is photos "$(wc -l <answered)" 12
+    [ "$before" = 12 ] || break
+done
+[ "$before" -lt 12 ] || { bad=1; echo "  the ping came after the photos, each of $try times"; }
 end
 
 begin sigterm_ends_the_server_and_leaves_nothing
@@ -226,7 +228,6 @@ begin probability_false_has_no_proba
 layout '{"probability":"False"}' data.npz
 "$facegate" train >/dev/null 2>&1
 serve --port 0 --listen 127.0.0.1
-url=$(jq -r .url ready)
 ask application/x-npy one.npy
 json '.[0] | [has("proba"), .prediction[0]] | map(tostring) | join(" ")' "false ada"
 case $url in http://127.0.0.1:*) ;; *) bad=1; echo "  $url, although --listen was given" ;; esac

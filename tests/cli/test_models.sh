@@ -14,9 +14,7 @@ jq --arg sum "$(sha256sum alt/alt.onnx | cut -d' ' -f1)" --argjson bytes "$(stat
 export FACEGATE_MODEL_PATH=$PWD/alt
 
 # query SQL: of the team's database
-query() { python3 -c 'import sqlite3, sys; print(sqlite3.connect("facegate-data/facegate.db", timeout=10).execute(sys.argv[1]).fetchone()[0])' "$1"; }
-# is WHAT GOT WANTED
-is() { [ "$2" = "$3" ] || { bad=1; echo "  $1 is $2, expected $3"; }; }
+query() { python3 -c 'import sqlite3, sys; print(sqlite3.connect("facegate-data/facegate.db", timeout=60).execute(sys.argv[1]).fetchone()[0])' "$1"; }
 one_model="SELECT count(DISTINCT model_id) FROM template"
 
 begin an_empty_team_remembers_its_embedder
@@ -73,9 +71,13 @@ begin killed_half_way_the_old_embedder_works_and_the_next_try_goes_on
 pid=$!
 python3 - $pid <<'PY' || bad=1
 import os, signal, sqlite3, sys, time
-db = sqlite3.connect("facegate-data/facegate.db", timeout=10)
+db = sqlite3.connect("facegate-data/facegate.db", timeout=60, isolation_level=None)
 pid = int(sys.argv[1])
-while db.execute("SELECT count(*) FROM reembedding").fetchone()[0] == 0:
+while True:
+    db.execute("BEGIN IMMEDIATE")  # so that nothing is added between the look and the kill
+    if db.execute("SELECT count(*) FROM reembedding").fetchone()[0]:
+        break
+    db.execute("ROLLBACK")
     os.kill(pid, 0)  # raises where it has ended: then this tests nothing
     time.sleep(0.002)
 os.kill(pid, signal.SIGKILL)
@@ -170,13 +172,7 @@ run 0 verify ada.jpg
 end
 
 begin a_server_that_runs_notices_the_switch
-"$facegate" serve --listen 127.0.0.1:0 --workers 1 >serve.out 2>serve.err &
-server=$!
-for _ in $(seq 200); do
-    url=$(grep -ohE 'https?://127\.0\.0\.1:[0-9]+' serve.out serve.err | head -1)
-    [ -n "$url" ] && break
-    sleep 0.05
-done
+serve --listen 127.0.0.1:0 --workers 1
 run 0 --json keys create --scope admin
 key=$(jq -r .key out)
 post() { curl -sS -o body -w '%{http_code}' -H "Authorization: Bearer $key" "$@"; }

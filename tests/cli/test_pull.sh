@@ -14,7 +14,7 @@ openssl x509 -req -in tls/csr.pem -CA tls/ca.pem -CAkey tls/ca.key -CAcreateseri
 python3 "$source_root/tests/support/https_files.py" files tls/cert.pem tls/key.pem port requests >server.log 2>&1 &
 server=$!
 trap 'kill $server 2>/dev/null; chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
-for _ in $(seq 200); do [ -s port ] && break; sleep 0.05; done
+wait_for $server test -s port || { cat server.log; exit 1; }
 url=https://localhost:$(cat port)
 unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY CURL_CA_BUNDLE SSL_CERT_FILE AWS_CA_BUNDLE
 export FACEGATE_CA_FILE=$PWD/tls/ca.pem FACEGATE_MODEL_PATH=$PWD/manifest FACEGATE_DATA=$PWD/data
@@ -35,7 +35,6 @@ manifest() {
 size=$(stat -c%s files/far.onnx)
 here() { [ -e data/models/far.onnx ] && cmp -s data/models/far.onnx files/far.onnx; }
 parts() { find data/models -name '*.part*' 2>/dev/null | wc -l; }
-is() { [ "$2" = "$3" ] || { bad=1; echo "  $1 is $2, expected $3"; }; }
 fresh() { rm -rf data; }
 
 begin a_good_download
@@ -86,10 +85,11 @@ end
 
 begin killed_and_resumed
 fresh
-manifest slow
+manifest half
 "$facegate" models pull far >/dev/null 2>&1 &
 pid=$!
-for _ in $(seq 400); do [ -s "$(echo data/models/far.onnx.*.part)" ] && break; sleep 0.02; done
+begun() { [ -s "$(echo data/models/far.onnx.*.part)" ]; }
+wait_for $pid begun
 run 1 models pull far
 says err "another \`facegate models pull\`"
 { kill -KILL $pid && wait $pid; } 2>/dev/null

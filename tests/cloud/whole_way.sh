@@ -24,7 +24,7 @@ unset AWS_CA_BUNDLE AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL AWS_ENDPOINT_
 export S3_ENDPOINT FACEGATE HOME=$work PYTHONDONTWRITEBYTECODE=1
 /usr/bin/python3 "$support/sagemaker.py" "$work/url" &
 stand_in=$!
-for _ in $(seq 100); do [ -s "$work/url" ] && break; sleep 0.1; done
+until [ -s "$work/url" ]; do kill -0 $stand_in || exit 1; sleep 0.1; done
 url=$(cat "$work/url")
 people=$source_root/tests/fixtures/people
 mapfile -t team < <(grep -v '^#' "$people/team.tsv" | grep -v '^stranger' | cut -f1 | head -3)

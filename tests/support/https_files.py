@@ -3,14 +3,14 @@
 https_files.py FOLDER CERT KEY PORTFILE LOG. Beside files under /FILE it answers
 /cut/N/FILE (N bytes, then the connection ends), /altered/FILE, /longer/FILE, /endless/FILE (no length, never ends),
 /shorter/FILE, /http/FILE (redirect to plain HTTP), /elsewhere/FILE (to another host), /moved/FILE (on this host),
-/loop/FILE, /changed/FILE (another version at each request), /noranges/FILE, /slow/FILE."""
+/loop/FILE, /changed/FILE (another version at each request), /noranges/FILE,
+/half/FILE (half of it, and no more while the client waits)."""
 import hashlib
 import http.server
 import os
 import re
 import ssl
 import sys
-import time
 
 folder, cert, key, portfile, log = sys.argv[1:6]
 versions = 0
@@ -86,10 +86,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if how == "cut" or how == "changed" and versions == 1:
                 self.wfile.write(data[:int(parts[1]) if how == "cut" else 5000])
                 self.close_connection = True
-            elif how == "slow":
-                for i in range(0, len(data), 20000):
-                    self.wfile.write(data[i:i + 20000])
-                    time.sleep(0.02)
+            elif how == "half":
+                self.wfile.write(data[:len(data) // 2])
+                self.rfile.read(1)  # until it has gone
+                self.close_connection = True
             else:
                 self.wfile.write(data)
         except OSError:

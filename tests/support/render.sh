@@ -8,6 +8,7 @@
 # A variant moves, turns, resizes, relights and blurs the head; in a video all of that changes from frame to frame.
 # RENDER_ROTATE=90|180|270 stores the video turned, with the rotation (as ffprobe shows it) in its metadata, as a phone does.
 # RENDER_SECONDS (default 5) sets the length.
+# FACEGATE_RENDERED=DIR keeps what was rendered there, for whoever wants the same again.
 set -eu
 
 die() { echo "render.sh: $1" >&2; exit 2; }
@@ -90,6 +91,25 @@ video() {
   # FFmpeg 5 writes the display matrix only when it copies.
   [ "$tag" = 0 ] || run -i "$flat" -c copy -fflags +bitexact -metadata:s:v:0 rotate="$tag" "$2"
 }
+
+# What the result depends on: this script, the portraits, and every word but the name of the output.
+if [ -n "${FACEGATE_RENDERED:-}" ] && command -v flock >/dev/null; then
+  case $1 in two) out=$4 words="two" portraits="$2 $3" ;; *) out=$3 words="$1 ${4:-} ${5:-}" portraits=$2 ;; esac
+  # shellcheck disable=SC2086  # $portraits is one file or two
+  key=$({ echo "$words ${RENDER_SECONDS:-} ${RENDER_ROTATE:-}"; cat "$0" $portraits; } | sha256sum | cut -c1-40).${out##*.}
+  mkdir -p "$FACEGATE_RENDERED"
+  kept=$FACEGATE_RENDERED/$key
+  (
+    flock 9
+    if [ ! -s "$kept" ]; then
+      FACEGATE_RENDERED='' "$0" "$@"
+      cp "$out" "$kept.new"
+      mv "$kept.new" "$kept"
+    fi
+    cp "$kept" "$out"
+  ) 9>>"$kept.lock"
+  exit
+fi
 
 verb=$1
 shift
