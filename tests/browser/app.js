@@ -101,7 +101,7 @@ export async function open(page, link) {
 
 // A list on the page, once it is as it should be.
 export async function waitTexts(locator, texts) {
-  for (let i = 0; i < 100; i++) {
+  for (let i = 0; i < 1200; i++) {
     if (JSON.stringify(await locator.allTextContents()) === JSON.stringify(texts)) return;
     await new Promise(resolve => setTimeout(resolve, 100));
   }
@@ -134,7 +134,7 @@ export async function run({prepare = async () => {}, camera = null, steps}) {
     [server, browser] = await Promise.all([startServer(), chromium.launch({executablePath: browserPath, args})]);
     const context = await browser.newContext({viewport: DESKTOP, acceptDownloads: true, reducedMotion: 'reduce'});
     page = await context.newPage();
-    page.setDefaultTimeout(30000);
+    page.setDefaultTimeout(120000); // for what hangs: no busy machine should reach it
     context.on('request', r => { if (!r.url().startsWith(server.url) && !/^(data|blob):/.test(r.url())) problems.push(`asked another host: ${r.url()}`); });
     page.on('pageerror', e => problems.push(`error in the page: ${e.message}`));
     page.on('console', m => {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
 import {accessible, at, enrollTeam, run, shot} from './app.js';
 
-const screen = (page, state) => page.locator(`.screen.${state}`).waitFor({timeout: 60000});
+const screen = (page, state) => page.locator(`.screen.${state}`).waitFor();
 
 await run({
   camera: 'door.mjpeg',
@@ -35,7 +35,7 @@ await run({
       await screen(page, 'unknown');
       await page.getByText('Not recognised').waitFor();
       await shot(page, 'kiosk-unknown');
-      await page.getByText('Come closer').waitFor({timeout: 60000});
+      await page.getByText('Come closer').waitFor();
       await shot(page, 'kiosk-hint');
     },
 

@@ -19,6 +19,7 @@ await run({
       await accessible(page, 'team');
       await page.getByRole('link', {name: 'Ada'}).click();
       await page.getByRole('heading', {level: 1, name: 'Ada'}).waitFor();
+      await page.locator('.faces li').nth(14).waitFor();
       assert.equal(await page.locator('.faces li').count(), 15);
       await page.getByText('ada.mp4').waitFor();
       await accessible(page, 'member');

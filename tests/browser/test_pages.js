@@ -62,7 +62,7 @@ await run({
       await page.getByLabel('Rights').fill('<b>lab</b>,');
       await page.getByLabel('Choose a video or photos').setInputFiles(at('carla.jpg'));
       await page.getByRole('button', {name: 'Upload and find the face'}).click();
-      await page.getByRole('heading', {level: 1, name: `${name} is enrolled`}).waitFor({timeout: 60000});
+      await page.getByRole('heading', {level: 1, name: `${name} is enrolled`}).waitFor();
       await open(page, 'Team');
       assert.deepEqual(await page.locator('.member h2').allTextContents(), [name]);
       assert.deepEqual(await page.locator('.member .tag.accent').allTextContents(), ['<b>lab</b>']);

@@ -4,7 +4,7 @@ import fs from 'node:fs';
 import {accessible, at, open, render, run, shot, waitTexts} from './app.js';
 
 async function waitEnrolled(page, name) {
-  await page.getByRole('heading', {level: 1, name: `${name} is enrolled`}).waitFor({timeout: 120000});
+  await page.getByRole('heading', {level: 1, name: `${name} is enrolled`}).waitFor();
 }
 
 await run({
@@ -62,6 +62,7 @@ await run({
       await page.locator('.still video').waitFor();
       await page.getByRole('button', {name: 'Upload and find the face'}).click();
       await waitEnrolled(page, 'Bruno');
+      await page.locator('.faces li').first().waitFor();
       const shown = await page.locator('.faces li').count();
       assert.equal(String(shown), await page.locator('.counts dd').first().textContent());
       assert.ok(shown > 5);
@@ -77,7 +78,7 @@ await run({
       await page.getByRole('button', {name: 'Record with the camera'}).click();
       await page.getByText('Turn slowly to the left').waitFor();
       await shot(page, 'recording');
-      await page.locator('.files li').waitFor({timeout: 60000});
+      await page.locator('.files li').waitFor();
       await page.getByRole('button', {name: 'Upload and find the face'}).click();
       await waitEnrolled(page, 'Ada');
       await page.getByRole('link', {name: 'Back to the team'}).click();
@@ -89,7 +90,7 @@ await run({
       await open(page, 'Train');
       await accessible(page, 'train-first');
       await page.getByRole('button', {name: 'Train'}).click();
-      await page.getByText('Version 1 is in use').waitFor({timeout: 120000});
+      await page.getByText('Version 1 is in use').waitFor();
       assert.deepEqual((await page.locator('.lines .name').allTextContents()).sort(), ['Ada', 'Bruno']);
       await accessible(page, 'train');
     },
@@ -134,7 +135,7 @@ await run({
 
     async the_camera_is_tested_live({page}) {
       await page.getByRole('button', {name: 'Use the camera'}).click();
-      await page.locator('.verdict.granted .who', {hasText: 'Ada'}).waitFor({timeout: 60000});
+      await page.locator('.verdict.granted .who', {hasText: 'Ada'}).waitFor();
       await page.locator('.overlay .face-box').waitFor();
       await shot(page, 'test-camera');
       await page.getByRole('button', {name: 'Stop the camera'}).click();

@@ -80,7 +80,7 @@ function upload(endpoint, key, file) {
       metadata: {filename: 'Größe – large.mp4', filetype: 'video/mp4'},
       uploadSize: SIZE,
       chunkSize: 64 * MB,
-      retryDelays: [100, 200, 400, 800, 1600],
+      retryDelays: [100, 200, 400, 800, 1600, 3200, 6400, 12800],
       onAfterResponse: (request, response) => { if (request.getMethod() === 'HEAD') offsets.push(Number(response.getHeader('Upload-Offset'))); },
       onError: reject,
       onSuccess: () => resolve({url: u.url, offsets}),
@@ -96,8 +96,9 @@ const steps = {
     const {url, offsets} = await upload(`http://127.0.0.1:${network.server.address().port}/api/v1/uploads`, server.admin_key, file);
     const id = url.split('/').pop();
     assert.equal(network.cuts, CUTS);
-    assert.equal(offsets.length, CUTS, 'it asked how far it had come');
-    assert.ok(offsets.every((o, i) => o > 0 && o < SIZE && (i === 0 || o > offsets[i - 1])), `it went on, and did not begin anew: ${offsets}`);
+    // More often where the server had not yet noticed the cut.
+    assert.ok(offsets.length >= CUTS, 'it asked how far it had come');
+    assert.ok(offsets.every((o, i) => o > 0 && o < SIZE && (i === 0 || o >= offsets[i - 1])), `it went on, and did not begin anew: ${offsets}`);
     assert.equal(await hashOf(path.join(work, 'data/uploads', `${id}.bin`)), hash);
     const info = await (await fetch(`${server.url}/api/v1/uploads/${id}`, {headers: {'x-api-key': server.admin_key}})).json();
     assert.deepEqual([info.name, info.length, info.complete], ['Größe – large.mp4', SIZE, true]);

@@ -570,8 +570,9 @@ static void full_disk_is_told_and_loses_nothing(void **state)
 
 enum { CHIPS = 4 };
 
-/* Enrols, adds and removes for ever, as flow/ does: pending first, then blobs, then rows. */
-static void child_works(const char *path, const char *folder, int round)
+/* Enrols, adds and removes for ever, as flow/ does: pending first, then blobs, then rows. After so many
+ * enrolments, by the round, it says so through fd. */
+static void child_works(const char *path, const char *folder, int round, int fd)
 {
     fg_store *store = NULL;
     fg_blob *blob = NULL;
@@ -599,7 +600,7 @@ static void child_works(const char *path, const char *folder, int round)
             good = fg_store_member_remove(store, previous, NULL) == FG_OK &&
                    fg_blob_delete_prefix(blob, previous_prefix, NULL) == FG_OK &&
                    fg_store_pending_remove(store, previous_prefix, NULL) == FG_OK;
-        if (!good)
+        if (!good || (i == round % 4 && write(fd, "", 1) != 1))
             _exit(2);
         previous = id;
         memcpy(previous_prefix, prefix, sizeof prefix);
@@ -650,13 +651,19 @@ static void kill_leaves_no_half_enrolled_member(void **state)
     unsigned random = (unsigned)time(NULL);
     snprintf(folder, sizeof folder, "%s/blobs", f->folder);
     for (int round = 0; round < ROUNDS; round++) {
+        int ends[2], status = 0;
+        char byte;
+        assert_int_equal(pipe(ends), 0);
         pid_t pid = fork();
         assert_true(pid >= 0);
         if (pid == 0)
-            child_works(f->path, folder, round);
+            child_works(f->path, folder, round, ends[1]);
+        close(ends[1]);
+        /* Anywhere in its work, however slow the machine is. */
+        assert_int_equal(read(ends[0], &byte, 1), 1);
+        close(ends[0]);
         random = random * 1103515245u + 12345u;
-        nanosleep(&(struct timespec){.tv_nsec = (long)(20 + (random >> 16) % 280) * 1000 * 1000}, NULL);
-        int status = 0;
+        nanosleep(&(struct timespec){.tv_nsec = (long)((random >> 16) % 60) * 1000 * 1000}, NULL);
         assert_int_equal(kill(pid, SIGKILL), 0);
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFSIGNALED(status)); /* it never fails by itself */
