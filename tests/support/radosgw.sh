@@ -37,8 +37,23 @@ if [ "$(id -u)" = 0 ]; then
 fi
 clean=(env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "HOME=$dir" "CEPH_CONF=$dir/ceph.conf")
 run() { "${as[@]}" "${clean[@]}" "$@"; }
-free_port() { /usr/bin/python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-mon=$(free_port) port=$(free_port) tls_port=$(free_port)
+# Three ports below those that the system gives to whoever asks for any: nothing else takes one before Ceph does.
+read -r mon port tls_port < <(/usr/bin/python3 - <<'PY'
+import random, socket
+lowest = int(open('/proc/sys/net/ipv4/ip_local_port_range').read().split()[0])
+sockets = []
+for port in random.sample(range(lowest // 2, lowest), 200):
+    s = socket.socket()
+    try:
+        s.bind(('127.0.0.1', port))
+        sockets.append(s)
+    except OSError:
+        pass
+    if len(sockets) == 3:
+        break
+print(*(s.getsockname()[1] for s in sockets))
+PY
+)
 fsid=$(cat /proc/sys/kernel/random/uuid)
 osd=$(cat /proc/sys/kernel/random/uuid)
 access=FACEGATE$(od -An -N6 -tx1 /dev/urandom | tr -d ' \n' | tr a-f A-F)
@@ -108,22 +123,27 @@ start() { # name program...: in the background, with its process id kept
     (exec "${as[@]}" "${clean[@]}" setsid "$@" >"$dir/$name.out" 2>&1 </dev/null) &
     echo $! >"$dir/$name.pid"
 }
+wait_for() { # name command...: until it succeeds, while the process lives
+    local name=$1
+    shift
+    for _ in $(seq 600); do
+        if "$@"; then return; fi
+        kill -0 "$(cat "$dir/$name.pid")" || return 1
+        sleep 0.2
+    done
+    return 1
+}
 start mon ceph-mon -f -i a
-for _ in $(seq 60); do run timeout 5 ceph --connect-timeout 2 mon stat >/dev/null 2>&1 && break; sleep 0.2; done
-run timeout 30 ceph osd new "$osd" >/dev/null
+wait_for mon run timeout 30 ceph --connect-timeout 20 mon stat >/dev/null 2>&1
+run timeout 120 ceph osd new "$osd" >/dev/null
 run mkdir "$dir/osd"
 run ceph-osd --mkfs -i 0 --osd-uuid "$osd" >/dev/null 2>&1
-run timeout 30 ceph osd crush add osd.0 1.0 host=here root=default >/dev/null 2>&1
+run timeout 120 ceph osd crush add osd.0 1.0 host=here root=default >/dev/null 2>&1
 start osd ceph-osd -f -i 0
 start rgw radosgw -f -n client.rgw
-run timeout 30 radosgw-admin -n client.rgw user create --uid=facegate --display-name=facegate \
+run timeout 120 radosgw-admin -n client.rgw user create --uid=facegate --display-name=facegate \
     --access-key="$access" --secret="$secret" >/dev/null 2>"$dir/admin.out"
-for _ in $(seq 150); do
-    code=$(curl -s -o /dev/null -w '%{http_code}' --max-time 2 "http://127.0.0.1:$port/" || true)
-    [ "$code" = 200 ] && break
-    sleep 0.2
-done
-[ "$code" = 200 ]
+wait_for rgw curl -sf -o /dev/null --max-time 30 "http://127.0.0.1:$port/"
 cat >"$dir/env" <<END
 export AWS_ACCESS_KEY_ID=$access AWS_SECRET_ACCESS_KEY=$secret AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 export AWS_EC2_METADATA_DISABLED=true
