@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "support/blob_text.h"
 #include "support/folder.h"
 
 typedef struct fixture {
@@ -67,35 +68,19 @@ static int teardown(void **state)
     return 0;
 }
 
-static void put(fixture *f, const char *key, const char *text)
-{
-    ok(fg_blob_put(f->blob, key, text, strlen(text), &f->err));
-}
-
-static void expect(fixture *f, const char *key, const char *text)
-{
-    fg_buf out;
-    fg_buf_init(&out, 1 << 20);
-    ok(fg_blob_get(f->blob, key, &out, &f->err));
-    assert_int_equal(out.size, strlen(text));
-    if (out.size)
-        assert_memory_equal(out.data, text, out.size);
-    fg_buf_deinit(&out);
-}
-
 static void put_and_get(void **state)
 {
     fixture *f = *state;
     fg_buf out;
-    put(f, "members/a/chips/1.png", "one");
-    put(f, "members/a/chips/2.png", "");
-    put(f, "top", "t");
-    expect(f, "members/a/chips/1.png", "one");
-    expect(f, "members/a/chips/2.png", "");
-    put(f, "top", "over");
-    expect(f, "top", "over");
-    put(f, "a.b_c-d/1.0", "odd");
-    expect(f, "a.b_c-d/1.0", "odd");
+    put(f->blob, "members/a/chips/1.png", "one");
+    put(f->blob, "members/a/chips/2.png", "");
+    put(f->blob, "top", "t");
+    expect(f->blob, "members/a/chips/1.png", "one");
+    expect(f->blob, "members/a/chips/2.png", "");
+    put(f->blob, "top", "over");
+    expect(f->blob, "top", "over");
+    put(f->blob, "a.b_c-d/1.0", "odd");
+    expect(f->blob, "a.b_c-d/1.0", "odd");
     fails(fg_blob_put(f->blob, "../x", "1", 1, &f->err), FG_ERR_USAGE, "not the key");
 
     fg_buf_init(&out, 10);
@@ -104,7 +89,7 @@ static void put_and_get(void **state)
           "/missing: there is no such object");
     ok(fg_blob_get(f->blob, "top", &out, &f->err));
     assert_string_equal((char *)out.data, "<over");
-    put(f, "long", "0123456789");
+    put(f->blob, "long", "0123456789");
     fails(fg_blob_get(f->blob, "long", &out, &f->err), FG_ERR_LIMIT, "larger than 10 bytes");
     assert_string_equal((char *)out.data, "<over");
     fg_buf_deinit(&out);
@@ -210,11 +195,11 @@ static void lists_and_deletes(void **state)
 {
     fixture *f = *state;
     listing l = {0};
-    put(f, "b/2", "22");
-    put(f, "b/10", "1");
-    put(f, "a", "333");
-    put(f, "b-x", "4444");
-    put(f, "b.y/z", "");
+    put(f->blob, "b/2", "22");
+    put(f->blob, "b/10", "1");
+    put(f->blob, "a", "333");
+    put(f->blob, "b-x", "4444");
+    put(f->blob, "b.y/z", "");
     ok(fg_blob_list(f->blob, "", note, &l, &f->err));
     assert_int_equal(l.count, 5);
     assert_int_equal(l.bytes, 10);
@@ -240,7 +225,7 @@ static void more_than_a_page(void **state)
     char key[32];
     for (int i = 0; i < 1234; i++) {
         snprintf(key, sizeof key, "many/%d.png", i);
-        put(f, key, "x");
+        put(f->blob, key, "x");
     }
     assert_int_equal(count_all(f, "many/"), 1234);
     assert_int_equal(count_all(f, ""), 1234);
@@ -254,7 +239,7 @@ static void links(void **state)
     fg_http_client *http = NULL;
     fg_http_answer answer;
     fg_buf url;
-    put(f, "photo.jpg", "smile");
+    put(f->blob, "photo.jpg", "smile");
     fg_buf_init(&url, 8192);
     ok(fg_blob_link(f->blob, "photo.jpg", 60, &url, &f->err));
     const char *secret = getenv("AWS_SECRET_ACCESS_KEY");

@@ -18,6 +18,7 @@
 
 #include <cmocka.h>
 
+#include "support/blob_text.h"
 #include "support/expect.h"
 #include "support/folder.h"
 
@@ -50,22 +51,6 @@ static const char *at(fixture *f, const char *name)
 {
     snprintf(f->path, sizeof f->path, "%s/%s", f->root, name);
     return f->path;
-}
-
-static void put(fixture *f, const char *key, const char *text)
-{
-    ok(fg_blob_put(f->blob, key, text, strlen(text), &f->err));
-}
-
-static void expect(fixture *f, const char *key, const char *text)
-{
-    fg_buf out;
-    fg_buf_init(&out, 1 << 20);
-    ok(fg_blob_get(f->blob, key, &out, &f->err));
-    assert_int_equal(out.size, strlen(text));
-    if (out.size)
-        assert_memory_equal(out.data, text, out.size);
-    fg_buf_deinit(&out);
 }
 
 static void write_file(const char *path, const char *text)
@@ -113,11 +98,11 @@ static void open_makes_a_private_folder(void **state)
     assert_int_equal(stat(f->root, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0700);
     snprintf(url, sizeof url, "dir:%s", f->root);
-    put(f, "x", "1");
+    put(f->blob, "x", "1");
     ok(fg_blob_open(&blob, url, &f->err));
     fg_blob_close(blob);
     fg_blob_close(NULL);
-    expect(f, "x", "1");
+    expect(f->blob, "x", "1");
     fails(fg_blob_open(&blob, "", &f->err), FG_ERR_USAGE, "empty");
     fails(fg_blob_open(&blob, NULL, &f->err), FG_ERR_USAGE, "empty");
     fails(fg_blob_open(&blob, "dir:", &f->err), FG_ERR_USAGE, "empty");
@@ -132,14 +117,14 @@ static void put_and_get(void **state)
     fixture *f = *state;
     struct stat st;
     fg_buf out;
-    put(f, "members/a/chips/1.png", "one");
-    put(f, "members/a/chips/2.png", "");
-    put(f, "top", "t");
-    expect(f, "members/a/chips/1.png", "one");
-    expect(f, "members/a/chips/2.png", "");
-    expect(f, "top", "t");
-    put(f, "top", "over");
-    expect(f, "top", "over");
+    put(f->blob, "members/a/chips/1.png", "one");
+    put(f->blob, "members/a/chips/2.png", "");
+    put(f->blob, "top", "t");
+    expect(f->blob, "members/a/chips/1.png", "one");
+    expect(f->blob, "members/a/chips/2.png", "");
+    expect(f->blob, "top", "t");
+    put(f->blob, "top", "over");
+    expect(f->blob, "top", "over");
     assert_int_equal(stat(at(f, "members/a/chips/1.png"), &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);
     assert_int_equal(stat(at(f, "members/a"), &st), 0);
@@ -196,7 +181,7 @@ static void links_are_never_followed(void **state)
     snprintf(target, sizeof target, "%s/secret", outside);
     assert_int_equal(mkdir(outside, 0700), 0);
     write_file(target, "secret");
-    put(f, "m/x", "x");
+    put(f->blob, "m/x", "x");
     assert_int_equal(symlink(outside, at(f, "m/folder")), 0);
     assert_int_equal(symlink(target, at(f, "m/link")), 0);
     fails(fg_blob_get(f->blob, "m/folder/secret", &out, &f->err), FG_ERR_INPUT, "m/folder/secret");
@@ -205,8 +190,8 @@ static void links_are_never_followed(void **state)
     fails(fg_blob_delete(f->blob, "m/folder/secret", &f->err), FG_ERR_INPUT, "m/folder");
     ok(fg_blob_delete(f->blob, "m/link", &f->err)); /* the link itself */
     assert_int_equal(symlink(target, at(f, "m/link")), 0);
-    put(f, "m/link", "mine"); /* takes the link's place */
-    expect(f, "m/link", "mine");
+    put(f->blob, "m/link", "mine"); /* takes the link's place */
+    expect(f->blob, "m/link", "mine");
     assert_int_equal(unlink(at(f, "m/link")), 0);
     assert_int_equal(symlink(target, at(f, "m/link")), 0);
     assert_int_equal(count_all(f), 1);
@@ -228,12 +213,12 @@ static void file_is_copied_or_taken(void **state)
     write_file(path, "video");
     ok(fg_blob_put_file(f->blob, "v/copy", path, false, &f->err));
     assert_true(fg_file_exists(path));
-    expect(f, "v/copy", "video");
+    expect(f->blob, "v/copy", "video");
     assert_int_equal(chmod(path, 0644), 0);
     assert_int_equal(stat(path, &before), 0);
     ok(fg_blob_put_file(f->blob, "v/taken", path, true, &f->err));
     assert_false(fg_file_exists(path));
-    expect(f, "v/taken", "video");
+    expect(f->blob, "v/taken", "video");
     assert_int_equal(stat(at(f, "v/taken"), &after), 0);
     assert_true(before.st_ino == after.st_ino); /* moved */
     assert_int_equal(after.st_mode & 07777, 0600);
@@ -241,7 +226,7 @@ static void file_is_copied_or_taken(void **state)
     write_file(other, "linked");
     assert_int_equal(symlink(other, path), 0);
     ok(fg_blob_put_file(f->blob, "v/link", path, true, &f->err));
-    expect(f, "v/link", "linked");
+    expect(f->blob, "v/link", "linked");
     assert_int_equal(lstat(path, &after), -1);
     assert_true(fg_file_exists(other));
     assert_int_equal(lstat(at(f, "v/link"), &after), 0);
@@ -250,7 +235,7 @@ static void file_is_copied_or_taken(void **state)
     assert_int_equal(link(other, path), 0);
     ok(fg_blob_put_file(f->blob, "v/hard", path, true, &f->err));
     write_file(other, "changed");
-    expect(f, "v/hard", "linked");
+    expect(f->blob, "v/hard", "linked");
     fails(fg_blob_put_file(f->blob, "v/none", path, true, &f->err), FG_ERR_NOT_FOUND, path);
     fails(fg_blob_put_file(f->blob, "v/dir", f->folder, true, &f->err), FG_ERR_INPUT, f->folder);
     assert_int_equal(mkfifo(path, 0600), 0);
@@ -289,7 +274,7 @@ static void delete_overwrites_first(void **state)
 {
     fixture *f = *state;
     char text[100] = "";
-    put(f, "d/face", "biometric");
+    put(f->blob, "d/face", "biometric");
     int fd = open(at(f, "d/face"), O_RDONLY); /* keeps the content readable after the unlink */
     assert_true(fd >= 0);
     ok(fg_blob_delete(f->blob, "d/face", &f->err));
@@ -299,7 +284,7 @@ static void delete_overwrites_first(void **state)
     ok(fg_blob_delete(f->blob, "d/face", &f->err)); /* gone already */
     ok(fg_blob_delete(f->blob, "no/such", &f->err));
     /* A second name is somebody else's copy. */
-    put(f, "d/face", "biometric");
+    put(f->blob, "d/face", "biometric");
     char other[sizeof f->folder + 16];
     snprintf(other, sizeof other, "%s/other", f->folder);
     assert_int_equal(link(at(f, "d/face"), other), 0);
@@ -309,19 +294,19 @@ static void delete_overwrites_first(void **state)
     ok(fg_file_read(other, &out, &f->err));
     assert_string_equal((char *)out.data, "biometric");
     fg_buf_deinit(&out);
-    put(f, "d/sub/x", "x");
+    put(f->blob, "d/sub/x", "x");
     fails(fg_blob_delete(f->blob, "d/sub", &f->err), FG_ERR_INPUT, "d/sub");
-    expect(f, "d/sub/x", "x");
+    expect(f->blob, "d/sub/x", "x");
 }
 
 static void prefix_goes_with_everything_below(void **state)
 {
     fixture *f = *state;
-    put(f, "members/a/1/chips/x", "1");
-    put(f, "members/a/1/chips/y", "2");
-    put(f, "members/a/2/z", "3");
-    put(f, "members/ab/z", "4");
-    put(f, "members/a.b", "5");
+    put(f->blob, "members/a/1/chips/x", "1");
+    put(f->blob, "members/a/1/chips/y", "2");
+    put(f->blob, "members/a/2/z", "3");
+    put(f->blob, "members/ab/z", "4");
+    put(f->blob, "members/a.b", "5");
     write_file(at(f, "members/a/1/~0123456789"), "a put that was killed");
     int fd = open(at(f, "members/a/1/chips/x"), O_RDONLY);
     assert_true(fd >= 0);
@@ -331,19 +316,19 @@ static void prefix_goes_with_everything_below(void **state)
     assert_int_equal(c, 0);
     close(fd);
     assert_false(fg_file_exists(at(f, "members/a/1")));
-    expect(f, "members/a/2/z", "3");
+    expect(f->blob, "members/a/2/z", "3");
     ok(fg_blob_delete_prefix(f->blob, "members/a/", &f->err));
     ok(fg_blob_delete_prefix(f->blob, "members/a/", &f->err));
     ok(fg_blob_delete_prefix(f->blob, "none/at/all/", &f->err));
     assert_false(fg_file_exists(at(f, "members/a")));
-    expect(f, "members/ab/z", "4");
-    expect(f, "members/a.b", "5");
+    expect(f->blob, "members/ab/z", "4");
+    expect(f->blob, "members/a.b", "5");
     /* Folders left empty go too, but never the outermost. */
     ok(fg_blob_delete(f->blob, "members/a.b", &f->err));
     ok(fg_blob_delete_prefix(f->blob, "members/ab/", &f->err));
     assert_false(fg_file_exists(at(f, "members")));
     assert_true(fg_file_exists(f->root));
-    put(f, "top", "t");
+    put(f->blob, "top", "t");
     fails(fg_blob_delete_prefix(f->blob, "top/", &f->err), FG_ERR_INPUT, "top");
 }
 
@@ -355,7 +340,7 @@ static void list_is_in_byte_order(void **state)
     listing *l = calloc(1, sizeof *l);
     assert_non_null(l);
     for (int i = COUNT - 1; i >= 0; i--)
-        put(f, sorted[i], sorted[i]);
+        put(f->blob, sorted[i], sorted[i]);
     write_file(at(f, "a/~temporary"), "x");
     write_file(at(f, "a/Alien"), "x");
     ok(fg_blob_list(f->blob, "", note, l, &f->err));
@@ -388,18 +373,18 @@ static void deepest_key_works(void **state)
     for (int i = 0; i < 200; i++)
         key[i] = i % 2 ? '/' : 'd';
     key[199] = 0; /* 100 parts */
-    put(f, key, "deep");
-    expect(f, key, "deep");
+    put(f->blob, key, "deep");
+    expect(f->blob, key, "deep");
     assert_int_equal(count_all(f), 1);
     snprintf(prefix, sizeof prefix, "d/");
     ok(fg_blob_delete_prefix(f->blob, prefix, &f->err));
     assert_int_equal(count_all(f), 0);
     memset(key, 'x', 200);
     key[200] = 0;
-    put(f, key, "long");
-    expect(f, key, "long");
+    put(f->blob, key, "long");
+    expect(f->blob, key, "long");
     key[100] = '/';
-    put(f, key, "both");
+    put(f->blob, key, "both");
     assert_int_equal(count_all(f), 2);
 }
 
@@ -408,7 +393,7 @@ static void folders_nested_by_others_end_the_walk(void **state)
     fixture *f = *state;
     char here[4096];
     assert_non_null(getcwd(here, sizeof here));
-    put(f, "m/x", "x");
+    put(f->blob, "m/x", "x");
     assert_int_equal(chdir(at(f, "m")), 0);
     for (int i = 0; i < 150; i++) {
         assert_int_equal(mkdir("d", 0700), 0);
@@ -425,7 +410,7 @@ static void folder_without_permission_is_forbidden(void **state)
     fg_buf out;
     fg_blob *blob = NULL;
     fg_buf_init(&out, 100);
-    put(f, "m/x", "x");
+    put(f->blob, "m/x", "x");
     assert_int_equal(chmod(f->folder, 0755), 0);
     assert_int_equal(chmod(at(f, ".."), 0755), 0);
     assert_int_equal(chmod(f->root, 0555), 0);
@@ -444,7 +429,7 @@ static void folder_without_permission_is_forbidden(void **state)
         assert_int_equal(codes[i], FG_ERR_FORBIDDEN);
         assert_non_null(strstr(errs[i].msg, f->root));
     }
-    expect(f, "m/x", "x");
+    expect(f->blob, "m/x", "x");
     fg_buf_deinit(&out);
 }
 
@@ -452,7 +437,7 @@ static void folder_without_permission_is_forbidden(void **state)
 static void full_disk_leaves_nothing_half_written(void **state)
 {
     fixture *f = *state;
-    put(f, "x", "old");
+    put(f->blob, "x", "old");
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
@@ -469,7 +454,7 @@ static void full_disk_leaves_nothing_half_written(void **state)
     int status = 0;
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_int_equal(WEXITSTATUS(status), FG_ERR_FULL);
-    expect(f, "x", "old");
+    expect(f->blob, "x", "old");
     char command[sizeof f->root + 64];
     snprintf(command, sizeof command, "test $(ls -A %s | wc -l) = 1", f->root);
     assert_int_equal(system(command), 0);
