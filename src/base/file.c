@@ -46,7 +46,7 @@ fg_code fg_file_read(const char *path, fg_buf *buf, fg_error *err)
     return rc;
 }
 
-static fg_code write_all(int fd, const void *data, size_t size, const char *path, fg_error *err)
+fg_code fg_fd_write(int fd, const char *path, const void *data, size_t size, fg_error *err)
 {
     const uint8_t *p = data;
     while (size) {
@@ -114,7 +114,7 @@ fg_code fg_file_write_atomic(const char *path, const void *data, size_t size, fg
     fg_code rc = fg_file_temp(path, tmp, &fd, err);
     if (rc != FG_OK)
         return rc;
-    rc = write_all(fd, data, size, path, err);
+    rc = fg_fd_write(fd, path, data, size, err);
     if (close(fd) != 0 && rc == FG_OK)
         rc = FG_FAIL_ERRNO(err, "cannot write", path);
     if (rc == FG_OK)

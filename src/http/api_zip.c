@@ -2,12 +2,9 @@
  * memory, and sent from there. */
 #include "http/http.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <zip.h>
 
@@ -146,8 +143,7 @@ static fg_code write_zip(const char *path, fg_app *app, const fg_member *members
 
 static fg_code reply_zip(fg_request *r, const fg_member *members, long count, const char *name, fg_error *err)
 {
-    char path[FG_MAX_PATH], disposition[96];
-    struct stat st;
+    char path[FG_MAX_PATH];
     int fd = -1;
     fg_code rc = fg_spool_file(r->server->spool, path, &fd, err);
     if (rc != FG_OK)
@@ -155,22 +151,7 @@ static fg_code reply_zip(fg_request *r, const fg_member *members, long count, co
     close(fd);
     /* libzip writes a neighbour and renames it over this one, so it is opened anew. */
     rc = write_zip(path, r->server->app, members, count, err);
-    fd = rc == FG_OK ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
-    if (rc == FG_OK && (fd < 0 || fstat(fd, &st) != 0))
-        rc = FG_FAIL_ERRNO(err, "cannot read", path);
-    unlink(path);
-    if (rc == FG_OK && !(r->response = MHD_create_response_from_fd64((uint64_t)st.st_size, fd)))
-        rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
-    if (rc != FG_OK) {
-        if (fd >= 0)
-            close(fd);
-        return rc;
-    }
-    r->status = 200;
-    snprintf(disposition, sizeof disposition, "attachment; filename=\"%s\"", name);
-    fg_reply_header(r, "Content-Type", "application/zip");
-    fg_reply_header(r, "Content-Disposition", disposition);
-    return FG_OK;
+    return fg_reply_download(r, rc, path, "application/zip", name, err);
 }
 
 fg_code fg_api_chips_zip(fg_request *r, fg_error *err)

@@ -1,5 +1,6 @@
 #include "http/body.h"
 
+#include "base/file.h"
 #include "base/limits.h"
 
 #include <stdlib.h>
@@ -123,7 +124,7 @@ static enum MHD_Result on_part(void *context, enum MHD_ValueKind kind, const cha
     if (!part)
         goto failed;
     if (part->path) {
-        if (fg_spool_write(part->fd, part->path, data, size, &body->failure) != FG_OK)
+        if (fg_fd_write(part->fd, part->path, data, size, &body->failure) != FG_OK)
             goto failed;
     } else if (part->size + size > FG_BODY_FIELD) {
         FG_FAIL(&body->failure, FG_ERR_LIMIT, "%s: the field is too long", part->name);
@@ -221,7 +222,7 @@ static fg_code spill(fg_body *body, fg_error *err)
         return rc;
     }
     body->path = path;
-    if ((rc = fg_spool_write(body->fd, path, body->memory.data, body->memory.size, err)) == FG_OK)
+    if ((rc = fg_fd_write(body->fd, path, body->memory.data, body->memory.size, err)) == FG_OK)
         fg_buf_deinit(&body->memory);
     return rc;
 }
@@ -232,7 +233,7 @@ static fg_code feed_plain(fg_body *body, const char *data, size_t size, fg_error
     if ((body->kind == FG_BODY_PHOTO || body->kind == FG_BODY_ANY) && !body->path &&
         body->memory.size + size > FG_BODY_MEMORY && (rc = spill(body, err)) != FG_OK)
         return rc;
-    return body->path ? fg_spool_write(body->fd, body->path, data, size, err)
+    return body->path ? fg_fd_write(body->fd, body->path, data, size, err)
                       : fg_buf_append(&body->memory, data, size, err);
 }
 

@@ -174,6 +174,10 @@ fg_code fg_reply_bytes(fg_request *request, unsigned status, const char *type, v
                        fg_error *err) FG_MUST_CHECK;
 fg_code fg_reply_static(fg_request *request, unsigned status, const char *type, const void *data, size_t size,
                         fg_error *err) FG_MUST_CHECK;
+/* The file at path, for the browser to keep as name; it is unlinked in any case. rc is how the file was made:
+ * where that failed, it is returned. */
+fg_code fg_reply_download(fg_request *request, fg_code rc, const char *path, const char *type,
+                          const char *name, fg_error *err) FG_MUST_CHECK;
 fg_code fg_reply_empty(fg_request *request, unsigned status, fg_error *err) FG_MUST_CHECK; /* 204, 304 */
 void fg_reply_header(fg_request *request, const char *name, const char *value); /* after one of these */
 /* An RFC 9457 problem document. */

@@ -1,11 +1,15 @@
 /* What a request asks with, and what it is answered with. */
 #include "http/http.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 const char *fg_request_header(const fg_request *request, const char *name)
 {
@@ -83,6 +87,27 @@ fg_code fg_reply_static(fg_request *request, unsigned status, const char *type, 
 fg_code fg_reply_empty(fg_request *request, unsigned status, fg_error *err)
 {
     return fg_reply_static(request, status, NULL, "", 0, err);
+}
+
+fg_code fg_reply_download(fg_request *request, fg_code rc, const char *path, const char *type,
+                          const char *name, fg_error *err)
+{
+    char disposition[96];
+    struct stat st = {0};
+    int fd = rc == FG_OK ? open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW) : -1;
+    if (rc == FG_OK && (fd < 0 || fstat(fd, &st) != 0))
+        rc = FG_FAIL_ERRNO(err, "cannot read", path);
+    unlink(path); /* what is open stays readable */
+    if (rc == FG_OK)
+        rc = take_response(request, 200, type, MHD_create_response_from_fd64((uint64_t)st.st_size, fd), err);
+    if (rc != FG_OK) {
+        if (fd >= 0)
+            close(fd);
+        return rc;
+    }
+    snprintf(disposition, sizeof disposition, "attachment; filename=\"%s\"", name);
+    fg_reply_header(request, "Content-Disposition", disposition);
+    return FG_OK;
 }
 
 static fg_code reply_document(fg_request *request, unsigned status, const char *type, json_t *document,

@@ -122,18 +122,3 @@ fg_code fg_spool_file(fg_spool *spool, char path[FG_MAX_PATH], int *fd, fg_error
     }
     return rc;
 }
-
-fg_code fg_spool_write(int fd, const char *path, const void *data, size_t size, fg_error *err)
-{
-    const char *p = data;
-    while (size > 0) {
-        ssize_t n = write(fd, p, size);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return FG_FAIL_ERRNO(err, "cannot write", path);
-        p += n;
-        size -= (size_t)n;
-    }
-    return FG_OK;
-}

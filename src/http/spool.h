@@ -15,7 +15,5 @@ fg_code fg_spool_open(fg_spool **spool, const char *parent, fg_error *err) FG_MU
 void fg_spool_close(fg_spool *spool); /* deletes the folder and all that is in it */
 /* A new empty file, mode 0600; the caller closes *fd and unlinks path. */
 fg_code fg_spool_file(fg_spool *spool, char path[FG_MAX_PATH], int *fd, fg_error *err) FG_MUST_CHECK;
-/* All of it, or an error that names the path. */
-fg_code fg_spool_write(int fd, const char *path, const void *data, size_t size, fg_error *err) FG_MUST_CHECK;
 
 #endif

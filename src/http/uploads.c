@@ -258,7 +258,7 @@ fg_code fg_upload_begin(fg_uploads *u, const char *id, uint64_t offset, const fg
 
 fg_code fg_upload_write(fg_upload_writer *w, const void *data, size_t size, fg_error *err)
 {
-    fg_code rc = fg_spool_write(w->fd, w->path, data, size, err);
+    fg_code rc = fg_fd_write(w->fd, w->path, data, size, err);
     if (rc != FG_OK)
         return rc;
     if (w->wanted.algorithm == FG_TUS_SHA1)

@@ -82,6 +82,17 @@ static fg_code plan_pool(nn_planner *p, const nn_node *node)
     return FG_OK;
 }
 
+/* The step reads one buffer and writes another, or the same: all that its node makes. */
+static fg_code one_to_one(nn_planner *p, nn_step *step, int src, int dst, const dnnl_memory_desc_t *made)
+{
+    step->src = src;
+    step->dst = dst;
+    nn_plan_touch(p, src);
+    nn_plan_touch(p, dst);
+    nn_plan_made(p, step->node->output, made, dst);
+    return FG_OK;
+}
+
 /* One number in, one out: in place wherever nobody else needs the old ones. */
 static fg_code plan_elementwise(nn_planner *p, const nn_node *node)
 {
@@ -108,12 +119,7 @@ static fg_code plan_elementwise(nn_planner *p, const nn_node *node)
     step->layout = layout;
     step->src_type = src_type;
     step->dst_type = dst_type;
-    step->src = src.buffer;
-    step->dst = dst;
-    nn_plan_touch(p, src.buffer);
-    nn_plan_touch(p, dst);
-    nn_plan_made(p, node->output, &dst_md, dst);
-    return FG_OK;
+    return one_to_one(p, step, src.buffer, dst, &dst_md);
 }
 
 /* To 8-bit integers, if a reader computes on them; else the rounding alone, in floats. */
@@ -150,12 +156,7 @@ static fg_code plan_rounding(nn_planner *p, const nn_node *node)
     step->src_type = nn_type_of(&src.md);
     step->dst_type = nn_type_of(&dst_md);
     step->quant = *want;
-    step->src = src.buffer;
-    step->dst = dst;
-    nn_plan_touch(p, src.buffer);
-    nn_plan_touch(p, dst);
-    nn_plan_made(p, node->output, &dst_md, dst);
-    return FG_OK;
+    return one_to_one(p, step, src.buffer, dst, &dst_md);
 }
 
 static fg_code plan_binary(nn_planner *p, const nn_node *node)
@@ -228,12 +229,7 @@ static fg_code plan_to(nn_planner *p, const nn_node *node, nn_step_kind kind)
     step->layout = layout;
     step->src_type = nn_type_of(&src.md);
     step->dst_type = type;
-    step->src = src.buffer;
-    step->dst = dst;
-    nn_plan_touch(p, src.buffer);
-    nn_plan_touch(p, dst);
-    nn_plan_made(p, node->output, &dst_md, dst);
-    return FG_OK;
+    return one_to_one(p, step, src.buffer, dst, &dst_md);
 }
 
 static fg_code plan_concat(nn_planner *p, const nn_node *node)

@@ -7,31 +7,11 @@
 
 #include <cmocka.h>
 
+#include "support/model_folder.h"
 #include "support/onnx_model.h"
 #include "support/shared.h"
 
 #include <unistd.h>
-
-static char folder[64];
-static char model_path[128];
-
-static int setup(void **state)
-{
-    (void)state;
-    strcpy(folder, "/tmp/fg-test-nn-XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
-    snprintf(model_path, sizeof model_path, "%s/model.onnx", folder);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    char command[128];
-    (void)state;
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
-}
 
 static om_image random_input(om_model *m, int n, int c, int h, int w)
 {
