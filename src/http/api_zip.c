@@ -2,6 +2,7 @@
  * memory, and sent from there. */
 #include "http/http.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -22,7 +22,7 @@ static const char *program;
 
 static const char *in_folder(const char *name)
 {
-    static char path[192];
+    static char path[FOLDER_PATH + 64];
     snprintf(path, sizeof path, "%s/%s", folder, name);
     return path;
 }
@@ -401,8 +401,8 @@ static void test_instruction_sets(void **state)
     enum { COUNT = 2 * 2 * 16 * 14 };
     om_model *m = small_model();
     static float first[COUNT];
-    char command[512];
-    char pixels_path[128];
+    char command[1024];
+    char pixels_path[FOLDER_PATH + 16];
     (void)state;
     om_save(m, model_path, NULL);
     snprintf(pixels_path, sizeof pixels_path, "%s/pixels", folder);
