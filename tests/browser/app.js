@@ -108,6 +108,27 @@ export async function waitTexts(locator, texts) {
   assert.deepEqual(await locator.allTextContents(), texts);
 }
 
+// In the page: keeps what comes to be seen, since some of it goes again by itself.
+function keepTexts() {
+  window.seenTexts = [];
+  const keep = element => { if (element && element.checkVisibility()) window.seenTexts.push(element.textContent.slice(0, 1000)); };
+  new MutationObserver(changes => {
+    for (const {type, target, addedNodes} of changes) {
+      if (type === 'attributes') keep(target);
+      else if (type === 'characterData') keep(target.parentElement);
+      else for (const node of addedNodes) keep(node.nodeType === Node.ELEMENT_NODE ? node : node.parentElement);
+    }
+  }).observe(document, {subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ['hidden', 'open']});
+}
+
+// Waits for a text that stays for a moment only, be it gone already. Each showing counts once.
+export async function told(page, text) {
+  await page.waitForFunction(t => {
+    const at = window.seenTexts.findIndex(seen => seen.includes(t));
+    return at >= 0 && window.seenTexts.splice(0, at + 1);
+  }, text);
+}
+
 // Tab until the element has the focus, as one does without a mouse.
 export async function tabTo(page, locator) {
   for (let i = 0; i < 80; i++) {
@@ -133,6 +154,7 @@ export async function run({prepare = async () => {}, camera = null, steps}) {
     }
     [server, browser] = await Promise.all([startServer(), chromium.launch({executablePath: browserPath, args})]);
     const context = await browser.newContext({viewport: DESKTOP, acceptDownloads: true, reducedMotion: 'reduce'});
+    await context.addInitScript(keepTexts);
     page = await context.newPage();
     page.setDefaultTimeout(120000); // for what hangs: no busy machine should reach it
     context.on('request', r => { if (!r.url().startsWith(server.url) && !/^(data|blob):/.test(r.url())) problems.push(`asked another host: ${r.url()}`); });

@@ -1,7 +1,7 @@
 // Running a team: members, versions, keys, settings, and what a key of one scope gets to see.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import {accessible, at, enrollTeam, open, run, shot, tabTo, waitTexts} from './app.js';
+import {accessible, at, enrollTeam, open, run, shot, tabTo, told, waitTexts} from './app.js';
 
 async function download(page, link) {
   const [file] = await Promise.all([page.waitForEvent('download'), link.click()]);
@@ -51,7 +51,7 @@ await run({
       await page.keyboard.press('Enter');
       await tabTo(page, page.getByRole('button', {name: 'Remove for good'}));
       await page.keyboard.press('Enter');
-      await page.getByText('Bruno was removed.').waitFor();
+      await told(page, 'Bruno was removed.');
       await waitTexts(page.locator('.member h2'), ['Ada']);
     },
 
@@ -97,7 +97,7 @@ await run({
       await form.getByText('Give a number from 1 to').waitFor();
       await form.getByLabel('Use every n-th frame').fill('7');
       await form.getByRole('button', {name: 'Save'}).click();
-      await page.getByText('Saved.').waitFor();
+      await told(page, 'Saved.');
       await page.goto(`${server.url}/add`);
       await page.getByText('More settings').click();
       assert.equal(await page.getByLabel('Use every n-th frame').inputValue(), '7');
@@ -107,7 +107,7 @@ await run({
       const keep = page.getByRole('form', {name: 'What is kept'});
       await keep.getByLabel('Attempts in the activity').fill('30');
       await keep.getByRole('button', {name: 'Save'}).click();
-      await page.getByText('Saved.').last().waitFor();
+      await told(page, 'Saved.');
       await page.reload();
       await keep.waitFor();
       assert.equal(await keep.getByLabel('Attempts in the activity').inputValue(), '30');
@@ -129,7 +129,7 @@ await run({
       assert.ok(!(await page.content()).includes(key.slice(21)));
       await page.getByRole('button', {name: 'Revoke Front door'}).click();
       await page.getByRole('dialog').getByRole('button', {name: 'Revoke'}).click();
-      await page.getByText('The key was revoked.').waitFor();
+      await told(page, 'The key was revoked.');
       assert.equal((await ask()).status, 401);
     },
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import net from 'node:net';
-import {at, render, run} from './app.js';
+import {at, render, run, told} from './app.js';
 
 // Between browser and server; cuts each of the first `cuts` PATCHes once so many bytes of it have gone through.
 function cutter(port, cuts, after) {
@@ -41,7 +41,7 @@ await run({
       await page.getByLabel('Role', {exact: true}).fill('accountant');
       await page.getByLabel('Choose a video or photos').setInputFiles(at('elena.mp4'));
       await page.getByRole('button', {name: 'Upload and find the face'}).click();
-      await page.getByText('The connection broke off. Trying again…').waitFor();
+      await told(page, 'The connection broke off. Trying again…');
       await page.getByRole('heading', {level: 1, name: 'Elena is enrolled'}).waitFor();
       // Chromium itself sends a request once more where a connection that it had kept breaks: from the same offset.
       const {offsets} = proxy, last = offsets.at(-1);
@@ -69,7 +69,7 @@ await run({
       await page.getByRole('button', {name: 'Upload and find the face'}).click();
       const gone = page.waitForResponse(r => r.request().method() === 'DELETE');
       await page.getByRole('button', {name: 'Stop'}).click();
-      await page.getByText('The upload was stopped.').waitFor();
+      await told(page, 'The upload was stopped.');
       assert.equal((await gone).status(), 204);
       release();
     },

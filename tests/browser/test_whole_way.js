@@ -1,7 +1,7 @@
 // What a team lead does, in the order in which it is done: from the first start to an empty server again.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import {accessible, at, open, render, run, shot, waitTexts} from './app.js';
+import {accessible, at, open, render, run, shot, told, waitTexts} from './app.js';
 
 async function waitEnrolled(page, name) {
   await page.getByRole('heading', {level: 1, name: `${name} is enrolled`}).waitFor();
@@ -76,7 +76,7 @@ await run({
       await page.getByLabel('Role', {exact: true}).fill('site manager');
       await page.getByLabel('Rights').fill('lab, office,');
       await page.getByRole('button', {name: 'Record with the camera'}).click();
-      await page.getByText('Turn slowly to the left').waitFor();
+      await told(page, 'Turn slowly to the left');
       await shot(page, 'recording');
       await page.locator('.files li').waitFor();
       await page.getByRole('button', {name: 'Upload and find the face'}).click();
@@ -154,7 +154,7 @@ await run({
       await page.getByRole('link', {name: 'Bruno'}).click();
       await page.getByRole('button', {name: 'Remove'}).click();
       await page.getByRole('button', {name: 'Remove for good'}).click();
-      await page.getByText('Bruno was removed.').waitFor();
+      await told(page, 'Bruno was removed.');
       await waitTexts(page.locator('.member h2'), ['Ada']);
       await open(page, 'Settings');
       await page.getByRole('button', {name: 'Reset…'}).click();
