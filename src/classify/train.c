@@ -35,7 +35,8 @@ static const double team_prior = 10; /* members whose word counts as much as wha
 /* By which a look in common raises strangers' evidence where the embedder's own is not known. */
 static const double usual_look = 0.85;
 /* With each e-fold of members the border moves this much further than the cohort says: the more members, the
- * rarer the likeness that decides, and among the rarest likenesses real people are ahead of drawn ones. */
+ * rarer the likeness that decides, and among the rarest likenesses real people are ahead of drawn ones. Not
+ * so with members of a single photo each, of whom too little is known for a likeness to be more than chance. */
 static const double team_growth = 0.06;
 static const double uniform_cosine = 0.985; /* between a member's segments */
 
@@ -360,38 +361,58 @@ static double evidence(const training *t, int m, double machine, double cosine)
            t->classifier->evidence_sd;
 }
 
+/* The experts' means and deviations over strangers. A machine's scale is the member's own: it gives the
+ * member's templates 1 or more, however unlike each other they are, and so brings nearer whose pictures vary
+ * much. Divided by its own deviation it would lose that; the whole team's machines share one. shape: the
+ * machines' scale likewise, without the least that a deviation is taken to be. */
+static void measure_strangers(training *t, float *cosines, double *shape)
+{
+    fg_classifier *c = t->classifier;
+    double least = least_spread / sqrt(t->size), narrow = 0, wide = 0;
+    for (int m = 0; m < t->members; m++) {
+        fg_expert *e = &c->experts[m];
+        e->member_id = t->ready.gallery->member_ids[m];
+        fg_dots(t->pool, t->strangers, t->size, c->centroids + (size_t)m * (size_t)t->size, cosines);
+        fg_mean_sd(cosines, t->strangers, &e->cosine_mean, &e->cosine_sd);
+        fg_mean_sd(t->machine + (size_t)m * (size_t)t->strangers, t->strangers, &e->machine_mean,
+                   &e->machine_sd);
+        e->cosine_sd = fmax(e->cosine_sd, 1e-6);
+        e->machine_sd = fmax(e->machine_sd, 1e-6);
+        double wide_machine = e->machine_sd * fmax(e->cosine_sd, least) / e->cosine_sd;
+        if (c->kernel == FG_KERNEL_LINEAR) {
+            const float *w = c->weights + (size_t)m * (size_t)t->size;
+            wide_machine = fmax(e->machine_sd, least * sqrt(fg_cosine(w, w, t->size)));
+        }
+        narrow += log(e->machine_sd) / t->members;
+        wide += log(wide_machine) / t->members;
+    }
+    *shape = exp(narrow);
+    for (int m = 0; m < t->members; m++)
+        c->experts[m].machine_sd = exp(wide);
+}
+
 /* What strangers score: the experts' means and deviations, and t->machine turned into evidence. shape: the
  * same with nothing but the cohort's own deviations, whose tail is the tail's form. */
 static void standardise(training *t, float *cosines, float *shape)
 {
     fg_classifier *c = t->classifier;
-    double squares = 0, least = least_spread / sqrt(t->size);
+    double squares = 0, least = least_spread / sqrt(t->size), narrow_machine;
 
+    measure_strangers(t, cosines, &narrow_machine);
     for (int m = 0; m < t->members; m++) {
         fg_expert *e = &c->experts[m];
         float *machine = t->machine + (size_t)m * (size_t)t->strangers,
               *own = shape + (size_t)m * (size_t)t->strangers;
-        e->member_id = t->ready.gallery->member_ids[m];
+        double wide_cosine = fmax(e->cosine_sd, least);
         fg_dots(t->pool, t->strangers, t->size, c->centroids + (size_t)m * (size_t)t->size, cosines);
-        fg_mean_sd(cosines, t->strangers, &e->cosine_mean, &e->cosine_sd);
-        fg_mean_sd(machine, t->strangers, &e->machine_mean, &e->machine_sd);
-        e->cosine_sd = fmax(e->cosine_sd, 1e-6);
-        e->machine_sd = fmax(e->machine_sd, 1e-6);
-        double wide_cosine = fmax(e->cosine_sd, least),
-               wide_machine = e->machine_sd * wide_cosine / e->cosine_sd;
-        if (c->kernel == FG_KERNEL_LINEAR) {
-            const float *w = c->weights + (size_t)m * (size_t)t->size;
-            wide_machine = fmax(e->machine_sd, least * sqrt(fg_cosine(w, w, t->size)));
-        }
         for (int i = 0; i < t->strangers; i++) {
             double cosine = (double)cosines[i] - e->cosine_mean,
                    decision = (double)machine[i] - e->machine_mean;
-            own[i] = (float)(cosine / e->cosine_sd + decision / e->machine_sd);
-            machine[i] = (float)(cosine / wide_cosine + decision / wide_machine);
+            own[i] = (float)(cosine / e->cosine_sd + decision / narrow_machine);
+            machine[i] = (float)(cosine / wide_cosine + decision / e->machine_sd);
             squares += (double)own[i] * (double)own[i];
         }
         e->cosine_sd = wide_cosine;
-        e->machine_sd = wide_machine;
     }
     long n = (long)t->members * t->strangers;
     c->evidence_sd = fmax(sqrt(squares / (double)n), 1e-6);
@@ -442,7 +463,10 @@ static void team_correction(training *t)
     }
     double look = t->options.look > 0 ? t->options.look * sqrt(t->size) / least_spread : usual_look;
     double widen = 1 + weight * fmax(0, sd - 1), shift = (1 - weight) * look + weight * fmax(0, mean);
-    c->border = shift + widen * c->border + team_growth * log(t->members);
+    int known = 0;
+    for (int m = 0; m < t->members; m++)
+        known += t->ready.members[m].segments > 1;
+    c->border = shift + widen * c->border + team_growth * log(t->members) * known / t->members;
     c->slope /= widen;
 }
 

@@ -120,6 +120,8 @@ fg_code fg_cmd_eval_openset(fg_cli *cli, fg_error *err)
     if (rc == FG_OK)
         rc = fg_people_load(&people, worker, s->images, s->photos == 1, s->perturb, s->limit, options.workers,
                             &cli->progress, err);
+    if (rc == FG_OK && s->out)
+        rc = fg_people_save(&people, cli->app, s->out, err);
     cohort.embedding_size = people.size;
     cohort.embeddings = strangers;
     if (rc == FG_OK)

@@ -88,9 +88,11 @@ const fg_command fg_commands[] = {
     {"eval openset", "", "how well teams are told from strangers, on a folder of people",
      "Teams of 1, 2, 5, 10, 20 and 40 are drawn from DIR/<person>/<photo>, enrolled from --photos of each (from 1 photo with\n"
      "rendered variations), and decided about as `verify` does: strangers accepted, members refused, with 95 % intervals,\n"
-     "wrong members, and whether probabilities are right. DIR/groups.json, {\"person\": \"group\"}, adds a line for each group.\n\n"
-     "    facegate eval openset --images people --plots plots\n",
-     0, 0, FG_APP_ENGINE, QUALITY "images photos perturb plots seed limit workers kernel c gamma far cohort threshold", fg_cmd_eval_openset},
+     "wrong members, and whether probabilities are right. DIR/groups.json, {\"person\": \"group\"}, adds a line for each group.\n"
+     "--out keeps the photos' embeddings in a file, which --images takes the next time in place of the folder.\n\n"
+     "    facegate eval openset --images people --plots plots\n"
+     "    facegate eval openset --images people --photos 1 --out people.npz && facegate eval openset --images people.npz\n",
+     0, 0, FG_APP_ENGINE, QUALITY "images out photos perturb plots seed limit workers kernel c gamma far cohort threshold", fg_cmd_eval_openset},
     {"eval detect", "", "faces found and false alarms, against labelled boxes",
      "    facegate eval detect --images pictures --boxes boxes.json\n",
      0, 0, FG_APP_ENGINE, "min-face images boxes limit", fg_cmd_eval_detect},

@@ -45,6 +45,13 @@ typedef struct fg_people {
  * one a core. FG_ERR_INPUT where there is not a single usable photo. */
 fg_code fg_people_load(fg_people *people, fg_worker *worker, const char *images_dir, bool vary, bool perturb,
                        int limit, int workers, const fg_progress *progress, fg_error *err) FG_MUST_CHECK;
+/* The usable photos' embeddings as a labelled dataset (.npz): a photo is a segment, its variations are the
+ * segment's rows. fg_people_load takes such a file in place of a folder, without looking at photos again; it
+ * has no groups, and no photos to perturb. */
+fg_code fg_people_save(const fg_people *people, const fg_app *app, const char *path,
+                       fg_error *err) FG_MUST_CHECK;
+fg_code fg_people_take(fg_people *people, const fg_app *app, const char *path, bool vary, int limit,
+                       fg_error *err) FG_MUST_CHECK;
 void fg_people_deinit(fg_people *people);
 
 typedef struct fg_openset_options {

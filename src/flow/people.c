@@ -339,7 +339,14 @@ fg_code fg_people_load(fg_people *people, fg_worker *worker, const char *images_
                        bool perturbed, int limit, int workers, const fg_progress *progress, fg_error *err)
 {
     pthread_t threads[MAX_WORKERS];
+    struct stat st;
     int started = 0;
+    if (stat(images_dir, &st) == 0 && S_ISREG(st.st_mode)) {
+        *people = (fg_people){0};
+        return perturbed ? FG_FAIL(err, FG_ERR_USAGE,
+                                   "%s: photos are needed to change them; give a folder", images_dir)
+                         : fg_people_take(people, worker->app, images_dir, vary, limit, err);
+    }
     loading l = {.people = people, .app = worker->app, .lock = PTHREAD_MUTEX_INITIALIZER};
     *people = (fg_people){.size = fg_engine_info_view(worker->app->engine)->embedding_size,
                           .variations = vary ? FG_VARIATIONS : 1,

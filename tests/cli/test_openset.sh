@@ -49,6 +49,31 @@ says out "members refused"
 says err "too few for teams of 5"
 end
 
+begin photos_looked_at_once_serve_again
+run 0 --json eval openset --images few --photos 1 --out few.npz
+cp out first
+run 0 --json eval openset --images few.npz --photos 1
+[ "$(jq -cS '[.teams[] | del(.train_ms, .decide_ms)]' first)" = "$(jq -cS '[.teams[] | del(.train_ms, .decide_ms)]' out)" ] ||
+    { bad=1; echo "  the file gives another result than the photos"; }
+run 0 --json eval openset --images few --photos 2 --out plain.npz
+cp out first
+run 0 --json eval openset --images few.npz --photos 2
+[ "$(jq -cS '[.teams[] | del(.train_ms, .decide_ms)]' first)" = "$(jq -cS '[.teams[] | del(.train_ms, .decide_ms)]' out)" ] ||
+    { bad=1; echo "  with more photos the variations are not left out"; }
+run 1 eval openset --images plain.npz --photos 1
+one_line err
+says err "variations"
+run 1 --embedder vgg16-half-int8 eval openset --images few.npz
+one_line err
+says err "another embedder"
+run 2 eval openset --images few.npz --perturb
+one_line err
+head -c 1000 few.npz >cut.npz
+run 1 eval openset --images cut.npz
+one_line err
+says err cut.npz
+end
+
 begin bad_folders_are_said_in_one_line
 run 2 eval openset
 one_line err
