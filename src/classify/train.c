@@ -36,7 +36,8 @@ static const double team_prior = 10; /* members whose word counts as much as wha
 static const double usual_look = 0.85;
 /* With each e-fold of members the border moves this much further than the cohort says: the more members, the
  * rarer the likeness that decides, and among the rarest likenesses real people are ahead of drawn ones. Not
- * so with members of a single photo each, of whom too little is known for a likeness to be more than chance. */
+ * so with members of a single photo each, of whom too little is known for a likeness to be more than chance.
+ */
 static const double team_growth = 0.06;
 static const double uniform_cosine = 0.985; /* between a member's segments */
 

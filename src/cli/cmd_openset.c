@@ -58,12 +58,13 @@ static void print_json(const fg_cli *cli, const fg_people *people, const fg_open
         json_object_set_new(perturbed, fg_perturbation_name((fg_perturbation)k),
                             perturbed_json(&r->perturbed[k]));
     fg_cli_print_json(json_pack(
-        "{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:i, s:i, s:i, s:f, s:f, s:o, s:o, s:o, s:o, s:f}", "model",
+        "{s:s, s:s, s:s, s:i, s:I, s:I, s:I, s:i, s:i, s:i, s:f, s:f, s:o, s:o, s:o, s:o, s:o, s:f}", "model",
         info->embedder, "detector", info->detector, "precision", fg_precision_name(info->precision), "people",
         people->people, "photos", (json_int_t)people->photos, "usable", (json_int_t)r->usable, "unreadable",
         (json_int_t)people->unreadable, "eligible", r->eligible, "enrolment_photos", s->photos, "seed",
         s->seed, "far_target", s->far, "threshold", s->threshold, "common_look", number(r->common_look),
-        "teams", sizes, "groups", groups, "perturbed", perturbed, "elapsed_ms", round(r->elapsed_ms)));
+        "manifest_look", number(info->common_look > 0 ? info->common_look : (double)NAN), "teams", sizes,
+        "groups", groups, "perturbed", perturbed, "elapsed_ms", round(r->elapsed_ms)));
 }
 
 static void print_size(const fg_openset_size *s)

@@ -343,8 +343,8 @@ fg_code fg_people_load(fg_people *people, fg_worker *worker, const char *images_
     int started = 0;
     if (stat(images_dir, &st) == 0 && S_ISREG(st.st_mode)) {
         *people = (fg_people){0};
-        return perturbed ? FG_FAIL(err, FG_ERR_USAGE,
-                                   "%s: photos are needed to change them; give a folder", images_dir)
+        return perturbed ? FG_FAIL(err, FG_ERR_USAGE, "%s: photos are needed to change them; give a folder",
+                                   images_dir)
                          : fg_people_take(people, worker->app, images_dir, vary, limit, err);
     }
     loading l = {.people = people, .app = worker->app, .lock = PTHREAD_MUTEX_INITIALIZER};

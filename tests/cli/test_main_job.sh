@@ -104,6 +104,21 @@ run 1 enroll --name Both --role x both.mp4
 says err "more than one person"
 end
 
+begin a_passer_by_is_left_out_and_counted
+ffmpeg -loglevel error -t 1 -i bob.mp4 -y passer.mp4 || bad=1
+printf "file '%s'\nfile '%s'\n" "$PWD/ada.mp4" "$PWD/passer.mp4" >list
+ffmpeg -loglevel error -f concat -safe 0 -i list -c copy -y passing.mp4 || bad=1
+run 0 --data passing --json enroll --name Ada --role engineer passing.mp4
+json '.[0].odd > 0 and .[0].odd * 3 < .[0].faces_used' true
+end
+
+begin a_look_alike_is_warned_of_by_name
+run 0 --data passing --json enroll --name Twin --role guest ada.jpg
+json '.[0].look_alike.member' Ada
+run 0 --data passing --json train
+json '.[0].report.warnings | map(select(.kind == "same_face")) | length' 1
+end
+
 begin a_killed_enrolment_leaves_nothing
 for delay in 0.05 0.2 0.4 0.7 1.0 1.4; do
     "$facegate" --quiet enroll --name Zoe --role x --every 1 ada.mp4 >/dev/null 2>&1 &

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 /* People are random directions, photos of one person are near its direction. */
-enum { SIZE = 64, COHORT = 400, MEMBERS = 5, PHOTOS = 4 };
+enum { SIZE = 256, COHORT = 400, MEMBERS = 5, PHOTOS = 4 };
 
 typedef struct world {
     float cohort[COHORT][SIZE], people[MEMBERS][SIZE], photos[MEMBERS * PHOTOS][SIZE];
@@ -181,6 +181,70 @@ static void one_face_under_two_names_is_warned_of(void **state)
     free(w);
 }
 
+static void who_looks_alike_is_named(void **state)
+{
+    (void)state;
+    world *w = make_world();
+    for (int p = 0; p < PHOTOS; p++) /* member 3 is a third of member 1 */
+        for (int k = 0; k < SIZE; k++)
+            w->photos[3 * PHOTOS + p][k] += 0.6f * w->people[1][k];
+    for (int p = 0; p < PHOTOS; p++)
+        direction(w, w->photos[3 * PHOTOS + p], 0, w->photos[3 * PHOTOS + p]);
+    fg_gallery gallery = gallery_of(w, MEMBERS);
+    fg_train_report report;
+    fg_classifier *c = train(&gallery, w, FG_KERNEL_LINEAR, &report);
+    assert_int_equal(report.warning_count, 1);
+    assert_int_equal(report.warnings[0].kind, FG_WARN_LOOK_ALIKE);
+    assert_int_equal(report.warnings[0].member_id, w->ids[3]);
+    assert_int_equal(report.warnings[0].other_id, w->ids[1]);
+    fg_classifier_free(c);
+    free(w);
+}
+
+static void samples_that_are_all_the_same_are_said(void **state)
+{
+    (void)state;
+    world *w = make_world();
+    enum { FRAMES = 6 };
+    for (int p = 0; p < FRAMES; p++) {
+        direction(w, w->people[0], 0.05, w->photos[p]);
+        w->member[p] = 0;
+    }
+    fg_gallery gallery = gallery_of(w, 1);
+    gallery.count = FRAMES;
+    fg_train_report report;
+    fg_classifier *c = train(&gallery, w, FG_KERNEL_LINEAR, &report);
+    assert_int_equal(report.warning_count, 1);
+    assert_int_equal(report.warnings[0].kind, FG_WARN_UNIFORM);
+    assert_int_equal(report.warnings[0].member_id, w->ids[0]);
+    assert_true(report.warnings[0].value > 0.985);
+    fg_classifier_free(c);
+    free(w);
+}
+
+/* Of members known from one photo each, a team's growth makes no likeness that decides. */
+static void more_than_one_photo_each_moves_the_border_out(void **state)
+{
+    (void)state;
+    world *w = make_world();
+    float probe[SIZE];
+    fg_ranking several, one;
+    fg_error err;
+    fg_gallery gallery = gallery_of(w, MEMBERS);
+    fg_classifier *a = train(&gallery, w, FG_KERNEL_LINEAR, NULL);
+    for (int i = 0; i < MEMBERS * PHOTOS; i++)
+        w->segment[i] = w->member[i];
+    fg_classifier *b = train(&gallery, w, FG_KERNEL_LINEAR, NULL);
+    direction(w, w->people[2], 0.4, probe);
+    assert_int_equal(fg_classifier_rank(a, probe, SIZE, &several, &err), FG_OK);
+    assert_int_equal(fg_classifier_rank(b, probe, SIZE, &one, &err), FG_OK);
+    assert_true(fabs(one.best.similarity - several.best.similarity) < 1e-6);
+    assert_true(one.strength > 1.005 * several.strength);
+    fg_classifier_free(a);
+    fg_classifier_free(b);
+    free(w);
+}
+
 static void somebody_elses_template_is_pruned(void **state)
 {
     (void)state;
@@ -272,6 +336,9 @@ int main(void)
         cmocka_unit_test(one_template_is_enough_and_is_warned_of),
         cmocka_unit_test(an_unmeasured_embedder_is_trusted_less),
         cmocka_unit_test(one_face_under_two_names_is_warned_of),
+        cmocka_unit_test(who_looks_alike_is_named),
+        cmocka_unit_test(samples_that_are_all_the_same_are_said),
+        cmocka_unit_test(more_than_one_photo_each_moves_the_border_out),
         cmocka_unit_test(somebody_elses_template_is_pruned),
         cmocka_unit_test(stored_and_read_back_it_is_the_same),
         cmocka_unit_test(refuses_what_makes_no_sense),
