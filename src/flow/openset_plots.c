@@ -145,8 +145,8 @@ static fg_code plot_reliability(const fg_openset *r, const char *folder, fg_erro
 {
     plot p = {.err = err, .x0 = 0, .x1 = 1, .y0 = 0, .y1 = 1};
     char text[16];
-    begin(&p, "Is a stated probability right that often?", "stated probability, mean of a tenth",
-          "was that member");
+    begin(&p, "Is a stated probability right that often?",
+          "stated probability, mean of a tenth; areas: share of the attempts", "was that member");
     for (int i = 0; i <= 10; i += 2) {
         snprintf(text, sizeof text, "%d %%", 10 * i);
         tick_x(&p, 0.1 * i, text);
@@ -156,13 +156,8 @@ static fg_code plot_reliability(const fg_openset *r, const char *folder, fg_erro
         down(&p, 0), across(&p, 1), down(&p, 1));
     for (int k = 0; k < r->size_count; k++) {
         const fg_reliability *rel = &r->sizes[k].reliability;
-        PUT(&p, "<polyline fill=\"none\" stroke=\"%s\" stroke-width=\"2\" points=\"", colours[k]);
-        for (int b = 0; b < FG_RELIABILITY_BINS; b++)
-            if (rel->bins[b].weight > 0)
-                PUT(&p, "%.1f,%.1f ", across(&p, rel->bins[b].stated / rel->bins[b].weight),
-                    down(&p, rel->bins[b].right / rel->bins[b].weight));
-        PUT(&p, "\"/>\n");
-        /* The dots' areas are the weights: a tenth that nobody is in says nothing. */
+        /* The dots' areas are the weights. No line joins them: most tenths in the middle have hardly an
+         * attempt, and say nothing. */
         for (int b = 0; b < FG_RELIABILITY_BINS; b++)
             if (rel->bins[b].weight > 0)
                 PUT(&p, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"%s\" fill-opacity=\".6\"/>\n",
