@@ -54,7 +54,7 @@ fg_session *fg_worker_session(fg_worker *worker);
 
 /* Who asks, for the audit. */
 typedef struct fg_actor {
-    const char *who;    /* "cli", "web", "key:<id>" */
+    const char *who;    /* "cli", "web:<id>", "web", "key:<id>" */
     const char *source; /* an address or a user; "" */
 } fg_actor;
 
@@ -230,7 +230,7 @@ typedef struct fg_verification {
     int64_t classifier;   /* version; 0 where an endpoint has decided */
     const char *endpoint; /* its name, borrowed from the app; else NULL */
     double threshold;
-    double decode_ms, detect_ms, embed_ms, decide_ms, elapsed_ms;
+    double decode_ms, detect_ms, embed_ms, decide_ms, record_ms, elapsed_ms;
 } fg_verification;
 
 typedef struct fg_verify_request {

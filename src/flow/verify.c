@@ -166,12 +166,15 @@ fg_code fg_verify(fg_worker *worker, const fg_verify_request *request, fg_verifi
         v->decision = (fg_decision){.verdict = FG_UNKNOWN, .reasons = {j.verdict.reason}, .reason_count = 1};
 
     /* An attempt that cannot be recorded is not answered: no entry without a trace. */
+    const double decided = fg_clock_monotonic_ms();
     if (request->actor.who)
         rc = record(app, request, v, err);
+    const double recorded = fg_clock_monotonic_ms();
     v->decode_ms = decoded - start;
     v->detect_ms = looked - decoded;
-    v->elapsed_ms = fg_clock_monotonic_ms() - start;
-    v->decide_ms = v->elapsed_ms - v->decode_ms - v->detect_ms - v->embed_ms;
+    v->decide_ms = decided - looked - v->embed_ms;
+    v->record_ms = recorded - decided;
+    v->elapsed_ms = recorded - start;
     if (rc == FG_OK && v->decision.verdict != FG_GRANTED && v->decision.verdict != FG_DENIED)
         fg_member_deinit(&v->member);
 done:

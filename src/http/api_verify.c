@@ -14,15 +14,12 @@ typedef struct work {
     fg_verification verification;
     fg_code rc;
     fg_error err;
-    double ms; /* on the worker's thread */
 } work;
 
 static void verify(fg_worker *worker, void *context)
 {
     work *w = context;
-    double start = fg_clock_monotonic_ms();
     w->rc = fg_verify(worker, &w->request, &w->verification, &w->err);
-    w->ms = fg_clock_monotonic_ms() - start;
 }
 
 /* The body as a file or as bytes; of a form, its one file. */
@@ -79,10 +76,11 @@ static void add_detail(json_t *document, const fg_verification *v)
     json_t *texts = json_array();
     for (int i = 0; i < v->decision.reason_count; i++)
         json_array_append_new(texts, json_string(fg_reason_text(v->decision.reasons[i])));
-    json_t *detail = json_pack("{s:o, s:i, s:i, s:i, s:o, s:{s:f, s:f, s:f, s:f}}", "texts", texts, "faces",
-                               v->faces, "width", v->width, "height", v->height, "chip", chip_json(&v->chip),
-                               "timings", "decode_ms", v->decode_ms, "detect_ms", v->detect_ms, "embed_ms",
-                               v->embed_ms, "decide_ms", v->decide_ms);
+    json_t *detail =
+        json_pack("{s:o, s:i, s:i, s:i, s:o, s:{s:f, s:f, s:f, s:f, s:f}}", "texts", texts, "faces", v->faces,
+                  "width", v->width, "height", v->height, "chip", chip_json(&v->chip), "timings", "decode_ms",
+                  v->decode_ms, "detect_ms", v->detect_ms, "embed_ms", v->embed_ms, "decide_ms", v->decide_ms,
+                  "record_ms", v->record_ms);
     if (detail)
         json_object_set_new(document, "detail", detail);
 }
@@ -105,13 +103,12 @@ fg_code fg_api_verify(fg_request *r, fg_error *err)
             *err = w.err;
         rc = w.rc;
     } else {
-        fg_metrics_verification(&r->server->metrics, &w.verification);
         json_t *document = fg_verification_json(&w.verification, r->server->app, w.request.name);
         if (document && fg_request_flag(r, "detail"))
             add_detail(document, &w.verification);
         rc = fg_reply_json(r, 200, document, err);
-        fg_metrics_latency(&r->server->metrics, FG_STAGE_SERVER,
-                           fg_clock_monotonic_ms() - r->started_ms - w.ms);
+        fg_metrics_verification(&r->server->metrics, &w.verification,
+                                fg_clock_monotonic_ms() - r->started_ms);
     }
     fg_verification_deinit(&w.verification);
     return rc;

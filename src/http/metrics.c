@@ -1,7 +1,8 @@
 #include "http/metrics.h"
 
 static const double bounds_ms[FG_LATENCY_BUCKETS] = {0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000};
-static const char *const stage_names[FG_STAGE_COUNT] = {"decode", "detect", "embed", "decide", "server"};
+static const char *const stage_names[FG_STAGE_COUNT] = {"decode", "detect", "embed",
+                                                        "decide", "record", "server"};
 
 void fg_metrics_latency(fg_metrics *metrics, int stage, double ms)
 {
@@ -13,7 +14,7 @@ void fg_metrics_latency(fg_metrics *metrics, int stage, double ms)
     atomic_fetch_add(&l->sum_us, ms > 0 ? (unsigned long)(ms * 1000) : 0);
 }
 
-void fg_metrics_verification(fg_metrics *metrics, const fg_verification *v)
+void fg_metrics_verification(fg_metrics *metrics, const fg_verification *v, double request_ms)
 {
     atomic_fetch_add(&metrics->decisions[v->decision.verdict & 3], 1);
     fg_metrics_latency(metrics, FG_STAGE_DECODE, v->decode_ms);
@@ -23,6 +24,9 @@ void fg_metrics_verification(fg_metrics *metrics, const fg_verification *v)
         fg_metrics_latency(metrics, FG_STAGE_EMBED, v->embed_ms);
         fg_metrics_latency(metrics, FG_STAGE_DECIDE, v->decide_ms);
     }
+    fg_metrics_latency(metrics, FG_STAGE_RECORD, v->record_ms);
+    fg_metrics_latency(metrics, FG_STAGE_SERVER,
+                       request_ms - v->decode_ms - v->detect_ms - v->embed_ms - v->decide_ms);
 }
 
 static fg_code write_latencies(fg_metrics *metrics, fg_buf *out, fg_error *err)

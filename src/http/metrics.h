@@ -7,7 +7,16 @@
 
 #include <stdatomic.h>
 
-enum { FG_STAGE_DECODE, FG_STAGE_DETECT, FG_STAGE_EMBED, FG_STAGE_DECIDE, FG_STAGE_SERVER, FG_STAGE_COUNT };
+/* Record is the line in the audit; server all of a request that is none of the first four, that line too. */
+enum {
+    FG_STAGE_DECODE,
+    FG_STAGE_DETECT,
+    FG_STAGE_EMBED,
+    FG_STAGE_DECIDE,
+    FG_STAGE_RECORD,
+    FG_STAGE_SERVER,
+    FG_STAGE_COUNT
+};
 enum { FG_LATENCY_BUCKETS = 12 };
 
 typedef struct fg_latency {
@@ -25,7 +34,8 @@ typedef struct fg_metrics {    /* zeroed at start */
 } fg_metrics;
 
 void fg_metrics_latency(fg_metrics *metrics, int stage, double ms);
-void fg_metrics_verification(fg_metrics *metrics, const fg_verification *verification);
+/* request_ms: from the headers to the answer. */
+void fg_metrics_verification(fg_metrics *metrics, const fg_verification *verification, double request_ms);
 fg_code fg_metrics_write(fg_metrics *metrics, int queue, int jobs, int workers, fg_buf *out,
                          fg_error *err) FG_MUST_CHECK;
 

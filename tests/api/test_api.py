@@ -79,8 +79,14 @@ class FirstStart(unittest.TestCase):
         try:
             self.assertIsNone(preset.key)
             self.assertEqual(preset.get('/api/v1/keys', key='a-preset-key-of-a-container').status, 200)
+            self.assertNotIn('guessed', preset.said())
         finally:
             preset.close()
+        weak = Server(env={'FACEGATE_ADMIN_KEY': 'secret'})
+        try:
+            self.assertIn('FACEGATE_ADMIN_KEY has 6 characters: that can be guessed', weak.said())
+        finally:
+            weak.close()
 
 
 class Enrolment(unittest.TestCase):
@@ -377,7 +383,13 @@ class Metrics(unittest.TestCase):
                 self.assertTrue(match, line)
                 values[match[1]] = float(match[2])
         self.assertGreater(values['facegate_decisions_total{decision="granted"}'], 0)
-        self.assertEqual(values['facegate_stage_seconds_bucket{stage="detect",le="+Inf"}'], values['facegate_stage_seconds_count{stage="detect"}'])
+        of = lambda what, stage: values[f'facegate_stage_seconds_{what}{{stage="{stage}"}}']
+        for stage in ('decode', 'detect', 'embed', 'decide', 'record', 'server'):
+            buckets = [v for k, v in values.items() if k.startswith(f'facegate_stage_seconds_bucket{{stage="{stage}"')]
+            self.assertEqual((buckets, buckets[-1]), (sorted(buckets), of('count', stage)))
+            self.assertGreater(buckets[-1], 0)
+        self.assertEqual(of('count', 'record'), sum(v for k, v in values.items() if k.startswith('facegate_decisions_total')))
+        self.assertGreaterEqual(of('sum', 'server'), of('sum', 'record'))  # a decision without its line in the audit would be none
 
 
 class WebApp(unittest.TestCase):

@@ -22,7 +22,7 @@ export function verdict(result) {
 }
 
 export function details(result) {
-  const t = result.detail.timings, stages = [['Decode', t.decode_ms], ['Find the face', t.detect_ms], ['Embed', t.embed_ms], ['Decide', t.decide_ms]];
+  const t = result.detail.timings, stages = [['Decode', t.decode_ms], ['Find the face', t.detect_ms], ['Embed', t.embed_ms], ['Decide', t.decide_ms], ['Write down', t.record_ms]];
   const all = Math.max(1e-6, stages.reduce((sum, [, ms]) => sum + ms, 0));
   const strip = h('div', {class: 'strip', 'aria-hidden': 'true'}, stages.map(([, ms], i) => {
     const part = h('span', {class: `part${i}`});
@@ -31,7 +31,7 @@ export function details(result) {
   }));
   const facts = [
     ['Similarity', result.similarity === null ? null : result.similarity.toFixed(3)], ['Faces', String(result.detail.faces)],
-    ['Face score', result.face ? result.face.score.toFixed(3) : null], ['Model', `${result.model}, version ${result.classifier}`],
+    ['Face score', result.face ? result.face.score.toFixed(3) : null], ['Model', `${result.model}, ${result.endpoint ? `endpoint ${result.endpoint}` : `version ${result.classifier}`}`],
   ].filter(f => f[1]);
   return h('div', {class: 'card stack'},
     h('div', {class: 'row between'}, h('h2', {}, 'Answered in'), h('strong', {class: 'number big'}, `${result.elapsed_ms.toFixed(result.elapsed_ms < 10 ? 1 : 0)} ms`)),
