@@ -1,16 +1,20 @@
 #include "base/log.h"
 
+#include "base/text.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 
-/* A name or a path must not be able to forge a second line. */
-static void write_line(const fg_log *log, fg_log_level level, char *line, const fg_log_field *fields,
+enum { MAX_LINE = 1024 };
+
+/* What comes from outside must not be able to forge a second line, nor to steer the terminal of who reads it.
+ */
+static void write_line(const fg_log *log, fg_log_level level, const char *text, const fg_log_field *fields,
                        int count)
 {
-    for (char *p = line; *p; p++)
-        if ((unsigned char)*p < ' ')
-            *p = '?';
+    char line[MAX_LINE];
+    fg_text_clean(line, sizeof line, text);
     if (log->write_fields)
         log->write_fields(log->context, level, line, fields, count);
     else
@@ -24,7 +28,7 @@ static bool is_wanted(const fg_log *log, fg_log_level level)
 
 void fg_log_write(const fg_log *log, fg_log_level level, const char *fmt, ...)
 {
-    char line[1024];
+    char line[MAX_LINE];
     va_list args;
     if (!is_wanted(log, level))
         return;
@@ -37,7 +41,7 @@ void fg_log_write(const fg_log *log, fg_log_level level, const char *fmt, ...)
 void fg_log_fields(const fg_log *log, fg_log_level level, const char *message, const fg_log_field *fields,
                    int count)
 {
-    char line[1024];
+    char line[MAX_LINE];
     if (!is_wanted(log, level))
         return;
     int n = snprintf(line, sizeof line, "%s", message);

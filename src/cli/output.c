@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -83,12 +84,13 @@ void fg_cli_log_json(void *context, fg_log_level level, const char *line, const 
 {
     char time[FG_TIME_TEXT];
     fg_clock_text(fg_clock_unix_ms(), time);
-    json_t *message = json_string(line); /* NULL where a file's name is no UTF-8 */
-    json_t *object = json_pack("{s:s, s:s, s:o}", "time", time, "level", level_names[level], "message",
-                               message ? message : json_string("(not text)"));
-    for (int i = 0; i < count; i++)
+    json_t *object = json_pack("{s:s, s:s, s:s}", "time", time, "level", level_names[level], "message", line);
+    for (int i = 0; i < count; i++) {
+        char clean[256] = "";
+        fg_text_clean(clean, sizeof clean, fields[i].text);
         json_object_set_new(object, fields[i].name,
-                            fields[i].text ? json_string(fields[i].text) : json_real(fields[i].number));
+                            fields[i].text ? json_string(clean) : json_real(fields[i].number));
+    }
     char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(10));
     clear_bar(context);
     if (text)

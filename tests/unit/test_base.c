@@ -203,8 +203,12 @@ static void log_cannot_be_made_to_forge_a_line(void **state)
     fg_log log = {.level = FG_LOG_INFO, .write = keep};
     fg_log_write(&log, FG_LOG_INFO, "name %s", "a\nERROR b");
     assert_string_equal(logged, "name a?ERROR b");
+    fg_log_write(&log, FG_LOG_INFO,
+                 "\x1b[2J \xc2\x9b"
+                 "2J \x7f \xff caf\xc3\xa9");
+    assert_string_equal(logged, "?[2J ?2J ? ? caf\xc3\xa9");
     fg_log_write(&log, FG_LOG_DEBUG, "not written");
-    assert_string_equal(logged, "name a?ERROR b");
+    assert_string_equal(logged, "?[2J ?2J ? ? caf\xc3\xa9");
     fg_log_write(NULL, FG_LOG_ERROR, "nobody listens");
     const fg_log_field fields[] = {{"id", "7\n8", 0}, {"ms", NULL, 1.5}};
     fg_log_fields(&log, FG_LOG_INFO, "request", fields, 2);
