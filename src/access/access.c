@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ID_BYTES = 8, SECRET_BYTES = 32, SECRET_TEXT = 43, USED_EVERY_MS = 60000 };
+enum { ID_BYTES = 8, SECRET_BYTES = 32, SECRET_TEXT = 43 };
 
 static const char key_lead[] = "fg_";
 
@@ -181,7 +181,7 @@ fg_code fg_access_find(fg_store *store, const char *text, const char *preset, in
         goto done;
     if (id)
         memcpy(id, public_id, sizeof public_id);
-    if (now_ms - key.used_ms >= USED_EVERY_MS) {
+    if (now_ms - key.used_ms >= FG_KEY_USED_EVERY_MS) {
         /* Knowing when a key was used is not worth refusing its owner on a full disk. */
         fg_code noted = fg_store_key_used(store, public_id, now_ms, NULL);
         (void)noted;

@@ -8,7 +8,7 @@
 
 #include "store/store.h"
 
-enum { FG_KEY_TEXT = 80 };
+enum { FG_KEY_TEXT = 80, FG_KEY_USED_EVERY_MS = 60000 /* how often the time of use is noted */ };
 
 typedef enum fg_scope {
     FG_SCOPE_VERIFY = 1,

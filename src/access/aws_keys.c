@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { ID_BYTES = 8, SECRET_BYTES = 30, USED_EVERY_MS = 60000 };
+enum { ID_BYTES = 8, SECRET_BYTES = 30 };
 
 static const char lead[] = "FGAK";
 static const char file_name[] = "master.key";
@@ -175,7 +175,7 @@ fg_code fg_aws_key_find(fg_store *store, const uint8_t master[FG_MASTER_KEY], co
         rc = fg_scopes_parse(scopes, key.scope, err);
     if (rc != FG_OK)
         sodium_memzero(secret, FG_AWS_SECRET);
-    else if (now_ms - key.used_ms >= USED_EVERY_MS) {
+    else if (now_ms - key.used_ms >= FG_KEY_USED_EVERY_MS) {
         /* Knowing when a key was used is not worth refusing its owner on a full disk. */
         fg_code noted = fg_store_key_used(store, id, now_ms, NULL);
         (void)noted;

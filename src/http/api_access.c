@@ -71,15 +71,19 @@ static json_t *key_json(const fg_key *k)
 fg_code fg_api_keys_list(fg_request *r, fg_error *err)
 {
     fg_key *keys = NULL;
-    long count = 0;
+    long count = 0, from, to;
     fg_code rc = fg_store_keys(fg_app_store(r->server->app), &keys, &count, err);
-    if (rc != FG_OK)
-        return rc;
+    if (rc != FG_OK || (rc = fg_request_page(r, count, FG_HTTP_PAGE, &from, &to, err)) != FG_OK)
+        goto done;
     json_t *list = json_array();
-    for (long i = 0; i < count; i++)
+    for (long i = from; i < to; i++)
         json_array_append_new(list, key_json(&keys[i]));
+    rc = fg_reply_tagged(r, json_pack("{s:o}", "keys", list), err);
+    if (rc == FG_OK && to < count)
+        fg_reply_next(r, "offset", to);
+done:
     fg_keys_free(keys, count);
-    return fg_reply_tagged(r, json_pack("{s:o}", "keys", list), err);
+    return rc;
 }
 
 /* `scopes` is a list; `scope` is one. Neither: verify, which can do least harm. */
@@ -218,11 +222,22 @@ static fg_code check_sign_in_origin(const fg_request *r, fg_error *err)
     return FG_OK;
 }
 
+/* A door's session goes on for as long as its key: it can do nothing but ask. All others end in time. */
+static unsigned renewable(fg_request *r, const char *old, fg_session_owner *owner)
+{
+    fg_session_owner found;
+    if (!*old || !fg_sessions_find(r->server->sessions, old, fg_clock_unix_ms(), &found) || !*found.key_id ||
+        fg_session_scopes(r->server, &found) != FG_SCOPE_VERIFY)
+        return 0;
+    *owner = found;
+    return FG_SCOPE_VERIFY;
+}
+
 fg_code fg_api_sign_in(fg_request *r, fg_error *err)
 {
     fg_server *server = r->server;
     fg_session_owner owner = {0};
-    char token[FG_TOKEN_TEXT] = "";
+    char token[FG_TOKEN_TEXT] = "", old[FG_TOKEN_TEXT];
     json_t *object = NULL;
     fg_code rc = check_sign_in_origin(r, err);
     if (rc != FG_OK || (rc = fg_request_limit(r, err)) != FG_OK ||
@@ -230,23 +245,30 @@ fg_code fg_api_sign_in(fg_request *r, fg_error *err)
         return rc;
     const char *key = json_string_value(json_object_get(object, "key"));
     const char *link = json_string_value(json_object_get(object, "token"));
-    if (link && fg_sessions_link_use(server->sessions, link, fg_clock_unix_ms()))
+    const bool renew = json_is_true(json_object_get(object, "renew"));
+    (void)fg_cookie_find(fg_request_header(r, "Cookie"), server->cookie, old, sizeof old);
+    if (renew)
+        owner.scopes = renewable(r, old, &owner);
+    else if (link && fg_sessions_link_use(server->sessions, link, fg_clock_unix_ms()))
         owner.scopes = FG_SCOPE_ADMIN;
     else if (key && strlen(key) < 256)
         owner.scopes = fg_key_scopes(server, key, owner.key_id);
     if (!owner.scopes) {
         fg_request_tried(r, false);
         rc = FG_FAIL(err, FG_ERR_UNAUTHORIZED, "%s",
-                     link ? "this sign-in link was used already or is too old; sign in with the key"
-                          : "the key is not known, or was revoked, or has expired");
+                     renew  ? "this session cannot be renewed; sign in with the key"
+                     : link ? "this sign-in link was used already or is too old; sign in with the key"
+                            : "the key is not known, or was revoked, or has expired");
         goto done;
     }
     fg_request_tried(r, true);
     if (strcmp(owner.key_id, "preset") == 0)
         *owner.key_id = 0; /* it is not in the store, and lives as long as this server does */
-    snprintf(r->who, sizeof r->who, "web");
-    if ((rc = record(r, "sign_in", owner.key_id, err)) != FG_OK)
+    fg_session_who(&owner, r->who, sizeof r->who);
+    if (!renew && (rc = record(r, "sign_in", owner.key_id, err)) != FG_OK)
         goto done;
+    if (*old) /* whoever knows the one before, or has planted it, has nothing of this one */
+        fg_sessions_end(server->sessions, old);
     fg_sessions_start(server->sessions, &owner, fg_clock_unix_ms(), token);
     rc = fg_reply_json(r, 200, json_pack("{s:o}", "scopes", scopes_json(owner.scopes)), err);
     if (rc == FG_OK)

@@ -16,8 +16,7 @@ unsigned fg_key_scopes(fg_server *server, const char *key, char id[17])
     return rc == FG_OK ? scopes : 0;
 }
 
-/* The scopes that a session still has: those of its key, which may have been revoked since. */
-static unsigned session_scopes(fg_server *server, const fg_session_owner *owner)
+unsigned fg_session_scopes(fg_server *server, const fg_session_owner *owner)
 {
     fg_key key = {0};
     unsigned scopes = owner->scopes, now;
@@ -27,6 +26,11 @@ static unsigned session_scopes(fg_server *server, const fg_session_owner *owner)
     if (fg_store_key_by_id(fg_app_store(server->app), owner->key_id, &key, NULL) != FG_OK || key.revoked_ms ||
         (key.expires_ms && key.expires_ms <= now_ms) || fg_scopes_parse(&now, key.scope, NULL) != FG_OK)
         scopes = 0;
+    if (scopes && now_ms - key.used_ms >= FG_KEY_USED_EVERY_MS) {
+        /* Through its session it is in use, too; not worth refusing anybody on a full disk. */
+        fg_code noted = fg_store_key_used(fg_app_store(server->app), owner->key_id, now_ms, NULL);
+        (void)noted;
+    }
     fg_key_deinit(&key);
     return scopes;
 }
@@ -68,16 +72,20 @@ static fg_code ask(fg_request *request, fg_limiter *limiter, const char *name, f
 
 fg_code fg_request_limit(fg_request *request, fg_error *err)
 {
-    return ask(request, request->server->limiter, request->address, err);
+    char network[sizeof request->address];
+    fg_client_network(request->address, network, sizeof network);
+    return ask(request, request->server->limiter, network, err);
 }
 
 void fg_request_tried(fg_request *request, bool right)
 {
+    char network[sizeof request->address];
     double now_ms = fg_clock_monotonic_ms();
+    fg_client_network(request->address, network, sizeof network);
     if (right) {
-        fg_limiter_right(request->server->limiter, request->address, now_ms);
+        fg_limiter_right(request->server->limiter, network, now_ms);
     } else {
-        fg_limiter_wrong(request->server->limiter, request->address, now_ms);
+        fg_limiter_wrong(request->server->limiter, network, now_ms);
         atomic_fetch_add(&request->server->metrics.wrong_keys, 1);
     }
 }
@@ -101,16 +109,18 @@ static fg_code by_cookie(fg_request *request, const char *token, fg_error *err)
 {
     fg_session_owner owner;
     fg_server *server = request->server;
+    char network[sizeof request->address];
     if (fg_sessions_find(server->sessions, token, fg_clock_unix_ms(), &owner))
-        request->scopes = session_scopes(server, &owner);
+        request->scopes = fg_session_scopes(server, &owner);
     if (request->scopes == 0)
         return FG_FAIL(err, FG_ERR_UNAUTHORIZED, "the session has ended; sign in again");
     if (!is_same_site(request))
         return FG_FAIL(err, FG_ERR_FORBIDDEN, "a request by cookie must come from this site's own pages");
     request->by_session = true;
     snprintf(request->session, sizeof request->session, "%s", token);
-    snprintf(request->who, sizeof request->who, "web");
-    return ask(request, server->key_limiter, request->address, err);
+    fg_session_who(&owner, request->who, sizeof request->who);
+    fg_client_network(request->address, network, sizeof network);
+    return ask(request, server->key_limiter, network, err);
 }
 
 fg_code fg_request_authorize(fg_request *request, fg_error *err)

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -92,6 +93,17 @@ bool fg_host_is_loopback(const char *host)
     if (inet_pton(AF_INET, host, &v4) == 1)
         return (ntohl(v4.s_addr) >> 24) == 127;
     return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+void fg_client_network(const char *address, char *out, size_t out_size)
+{
+    struct in6_addr v6;
+    snprintf(out, out_size, "%s", address);
+    if (inet_pton(AF_INET6, address, &v6) != 1 || IN6_IS_ADDR_V4MAPPED(&v6))
+        return;
+    memset(v6.s6_addr + 8, 0, 8);
+    if (!inet_ntop(AF_INET6, &v6, out, (socklen_t)out_size))
+        snprintf(out, out_size, "%s", address);
 }
 
 bool fg_origin_matches(const char *origin, bool tls, const char *host_header)

@@ -22,4 +22,8 @@ bool fg_host_is_loopback(const char *host);
 /* RFC 6454: an Origin header that is exactly scheme://host of this request. */
 bool fg_origin_matches(const char *origin, bool tls, const char *host_header);
 
+/* Who counts as one when requests are counted: an IPv4 address, but of IPv6 the network (/64), since whoever
+ * has one address has all of it. Anything else as it is. */
+void fg_client_network(const char *address, char *out, size_t out_size);
+
 #endif

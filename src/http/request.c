@@ -66,11 +66,23 @@ void fg_http_connected(void *context, struct MHD_Connection *connection, void **
     }
 }
 
+/* An IPv4 client of a socket for both kinds is still that. */
+static const struct sockaddr *unmapped(const struct sockaddr *address, struct sockaddr_in *v4)
+{
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
+    if (!address || address->sa_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr))
+        return address;
+    *v4 = (struct sockaddr_in){.sin_family = AF_INET};
+    memcpy(&v4->sin_addr, v6->sin6_addr.s6_addr + 12, sizeof v4->sin_addr);
+    return (const struct sockaddr *)(const void *)v4;
+}
+
 static void find_address(fg_request *request)
 {
+    struct sockaddr_in v4;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info ? info->client_addr : NULL;
+    const struct sockaddr *address = unmapped(info ? info->client_addr : NULL, &v4);
     socklen_t size =
         address && address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
     if (!address ||

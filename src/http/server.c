@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MAX_PEM_BYTES = 1 << 20 };
+enum { MAX_PEM_BYTES = 1 << 20, SAFE_KEY = 20 };
 
 /* A door asks a few times a second and a load test a thousand times; a guesser is stopped by the lock-out. */
 static fg_code make_limiters(fg_server *s, fg_error *err)
@@ -96,10 +96,16 @@ static fg_code open_socket(fg_server *s, fg_error *err)
 static fg_code make_admin_key(fg_server *s, char admin_key[FG_KEY_TEXT], fg_error *err)
 {
     fg_store *store = fg_app_store(s->app);
+    const size_t preset = s->settings->admin_key ? strlen(s->settings->admin_key) : 0;
     fg_key *keys = NULL;
     long count = 0;
-    bool found = s->settings->admin_key && *s->settings->admin_key;
+    bool found = preset > 0;
     int64_t now_ms = fg_clock_unix_ms();
+    if (preset && preset < SAFE_KEY)
+        fg_log_write(
+            s->log, FG_LOG_WARN,
+            "FACEGATE_ADMIN_KEY has %zu characters: that can be guessed; give %d random ones at least",
+            preset, SAFE_KEY);
     fg_code rc = fg_store_keys(store, &keys, &count, err);
     for (long i = 0; i < count && rc == FG_OK; i++)
         found = found || (strstr(keys[i].scope, "admin") && !keys[i].revoked_ms &&

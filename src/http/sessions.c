@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +115,11 @@ void fg_sessions_end_of_key(fg_sessions *sessions, const char *key_id)
         if (sessions->entries[i].used_ms && strcmp(sessions->entries[i].owner.key_id, key_id) == 0)
             sodium_memzero(&sessions->entries[i], sizeof sessions->entries[i]);
     pthread_mutex_unlock(&sessions->lock);
+}
+
+void fg_session_who(const fg_session_owner *owner, char *out, size_t out_size)
+{
+    snprintf(out, out_size, "web%s%s", *owner->key_id ? ":" : "", owner->key_id);
 }
 
 void fg_sessions_link_make(fg_sessions *sessions, int64_t now_ms, char token[FG_TOKEN_TEXT])

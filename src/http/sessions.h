@@ -8,6 +8,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef struct fg_sessions fg_sessions; /* safe to share between threads */
@@ -34,6 +35,9 @@ void fg_sessions_start(fg_sessions *sessions, const fg_session_owner *owner, int
 bool fg_sessions_find(fg_sessions *sessions, const char *token, int64_t now_ms, fg_session_owner *owner);
 void fg_sessions_end(fg_sessions *sessions, const char *token);
 void fg_sessions_end_of_key(fg_sessions *sessions, const char *key_id);
+
+/* For the audit: "web:<id>", or "web" where no key of the store has opened it. */
+void fg_session_who(const fg_session_owner *owner, char *out, size_t out_size);
 
 void fg_sessions_link_make(fg_sessions *sessions, int64_t now_ms, char token[FG_TOKEN_TEXT]);
 /* True once. */

@@ -89,6 +89,35 @@ class Sessions(unittest.TestCase):
         self.assertEqual(server.request('POST', '/signout', headers=sent, key=False).status, 204)
         self.assertEqual(server.get('/api/v1/session', key=False, headers=sent).status, 401)
 
+    def test_a_new_session_ends_the_one_before(self):
+        first = cookie_of(sign_in({'key': server.key}))
+        planted = {'Cookie': f'{first.key}={first.value}'}
+        second = cookie_of(sign_in({'key': server.key}, {**HEADER, **planted}))
+        self.assertNotEqual(first.value, second.value)
+        self.assertEqual(server.get('/api/v1/session', key=False, headers=planted).status, 401)
+        self.assertEqual(server.get('/api/v1/session', key=False, headers={'Cookie': f'{second.key}={second.value}'}).status, 200)
+
+    def test_only_the_session_of_a_door_goes_on(self):
+        made = as_json(server.post('/api/v1/keys', {'scopes': ['verify'], 'label': 'door'}))
+        cookie = cookie_of(sign_in({'key': made['key']}))
+        sent = lambda c: {'Cookie': f'{c.key}={c.value}', **HEADER}
+        again = sign_in({'renew': True}, sent(cookie))
+        self.assertEqual((again.status, as_json(again)['scopes']), (200, ['verify']))
+        new = cookie_of(again)
+        self.assertEqual([server.get('/api/v1/session', key=False, headers=sent(c)).status for c in (cookie, new)], [401, 200])
+        self.assertIsNotNone(next(k for k in as_json(server.get('/api/v1/keys'))['keys'] if k['id'] == made['id'])['used'])
+        self.assertEqual(server.request('DELETE', f"/api/v1/keys/{made['id']}").status, 204)
+        for headers in (HEADER, sent(new), sent(cookie), sent(cookie_of(sign_in({'key': server.key})))):
+            self.assertEqual(sign_in({'renew': True}, headers).status, 401)
+            server.get('/api/v1/session')  # a good key, so that this address is not locked out
+
+    def test_the_audit_tells_whose_session_it_was(self):
+        made = as_json(server.post('/api/v1/keys', {'scopes': ['admin'], 'label': 'Wilma'}))
+        cookie = cookie_of(sign_in({'key': made['key']}))
+        self.assertEqual(server.post('/api/v1/keys', {'label': 'by Wilma'}, key=False, headers={'Cookie': f'{cookie.key}={cookie.value}', **HEADER}).status, 201)
+        rows = as_json(server.get('/api/v1/audit?limit=2'))['rows']
+        self.assertEqual([(r['action'], r['actor']) for r in rows], [('key_create', f"web:{made['id']}"), ('sign_in', f"web:{made['id']}")])
+
     def test_another_site_can_change_nothing(self):
         cookie = cookie_of(sign_in({'key': server.key}))
         sent = {'Cookie': f'{cookie.key}={cookie.value}'}
@@ -182,6 +211,14 @@ class Proxy(unittest.TestCase):
             self.assertEqual(own.request('POST', '/signin', {'key': own.key}, headers={**sent, 'Origin': 'http://faces.example'}, key=False).status, 403)
             self.assertEqual(lock_out(own, **{'X-Forwarded-For': '198.51.100.1'})[:10], [401] * 10)
             self.assertEqual(own.get('/api/v1/members', headers={'X-Forwarded-For': '198.51.100.2'}).status, 200)  # the others are not locked out
+            # Of IPv6 one has a whole network, and does not get away with another address of it.
+            guess = lambda i: own.get('/api/v1/members', key='fg_0123456789abcdef_' + 'x' * 43, headers={'X-Forwarded-For': f'2001:db8:0:1::{i:x}'}).status
+            self.assertEqual([guess(i) for i in range(1, 13)][-1], 429)
+            self.assertEqual(own.get('/api/v1/members', headers={'X-Forwarded-For': '2001:db8:0:1:ffff::1'}).status, 429)
+            self.assertEqual(own.get('/api/v1/members', headers={'X-Forwarded-For': '2001:db8:0:2::1'}).status, 200)
+            mapped = [own.get('/api/v1/members', key='fg_0123456789abcdef_' + 'x' * 43, headers={'X-Forwarded-For': '::ffff:198.51.100.3'}).status for _ in range(12)]
+            self.assertEqual(mapped[-1], 429)
+            self.assertEqual(own.get('/api/v1/members', headers={'X-Forwarded-For': '::ffff:198.51.100.4'}).status, 200)
         finally:
             own.close()
 
