@@ -9,7 +9,7 @@ enum { KEEP_ALIVE_MS = 10000, EVENT_BLOCK = 16 << 10, EVENT_BUFFER = 64 << 10 };
 
 fg_code fg_api_jobs_list(fg_request *r, fg_error *err)
 {
-    json_t *all = fg_jobs_list_json(r->server->jobs), *list = json_array();
+    json_t *all = fg_jobs_list_json(r->server->jobs, fg_request_flag(r, "open")), *list = json_array();
     long count = (long)json_array_size(all), from, to;
     fg_code rc = fg_request_page(r, count, FG_JOBS_KEPT, &from, &to, err);
     for (long i = from; i < to; i++)
@@ -164,23 +164,42 @@ fg_code fg_api_train(fg_request *r, fg_error *err)
     return fg_reply_job(r, &order, err);
 }
 
-static fg_code reply_versions(fg_request *r, fg_error *err)
+fg_code fg_api_classifiers(fg_request *r, fg_error *err)
+{
+    fg_version_info *infos = NULL;
+    long count = 0, from, to;
+    fg_code rc = fg_store_versions(fg_app_store(r->server->app), &infos, &count, err);
+    if (rc != FG_OK || (rc = fg_request_page(r, count, FG_HTTP_PAGE, &from, &to, err)) != FG_OK)
+        goto done;
+    json_t *list = json_array();
+    for (long i = from; i < to; i++) {
+        json_t *version = fg_version_json(&infos[i]);
+        if (fg_request_flag(r, "brief"))
+            json_object_del(json_object_get(version, "report"), "people");
+        json_array_append_new(list, version);
+    }
+    rc = fg_reply_tagged(r, json_pack("{s:o}", "classifiers", list), err);
+    if (rc == FG_OK && to < count)
+        fg_reply_next(r, "offset", to);
+done:
+    fg_versions_free(infos, count);
+    return rc;
+}
+
+fg_code fg_api_classifier_get(fg_request *r, fg_error *err)
 {
     fg_version_info *infos = NULL;
     long count = 0;
-    fg_code rc = fg_store_versions(fg_app_store(r->server->app), &infos, &count, err);
-    if (rc != FG_OK)
+    int64_t version;
+    fg_code rc = fg_request_id_param(r, 0, &version, err);
+    if (rc != FG_OK || (rc = fg_store_versions(fg_app_store(r->server->app), &infos, &count, err)) != FG_OK)
         return rc;
-    json_t *list = json_array();
+    rc = FG_FAIL(err, FG_ERR_NOT_FOUND, "there is no version %s", r->params[0]);
     for (long i = 0; i < count; i++)
-        json_array_append_new(list, fg_version_json(&infos[i]));
+        if (infos[i].version == version)
+            rc = fg_reply_tagged(r, fg_version_json(&infos[i]), err);
     fg_versions_free(infos, count);
-    return fg_reply_tagged(r, json_pack("{s:o}", "classifiers", list), err);
-}
-
-fg_code fg_api_classifiers(fg_request *r, fg_error *err)
-{
-    return reply_versions(r, err);
+    return rc;
 }
 
 fg_code fg_api_classifier_activate(fg_request *r, fg_error *err)
@@ -190,5 +209,5 @@ fg_code fg_api_classifier_activate(fg_request *r, fg_error *err)
     fg_code rc = fg_request_id_param(r, 0, &version, err);
     if (rc != FG_OK || (rc = fg_activate(r->server->app, version, &actor, err)) != FG_OK)
         return rc;
-    return reply_versions(r, err);
+    return fg_api_classifiers(r, err);
 }

@@ -124,13 +124,15 @@ fg_code fg_api_member_sources(fg_request *r, fg_error *err)
 {
     fg_member member;
     fg_source *sources = NULL;
-    long count = 0;
+    long count = 0, from, to;
     fg_code rc = load_member(r, &member, err);
     if (rc == FG_OK)
         rc = fg_store_sources(fg_app_store(r->server->app), member.id, &sources, &count, err);
+    if (rc == FG_OK)
+        rc = fg_request_page(r, count, FG_HTTP_PAGE, &from, &to, err);
     if (rc == FG_OK) {
         json_t *list = json_array();
-        for (long i = 0; i < count; i++) {
+        for (long i = from; i < to; i++) {
             const fg_source *s = &sources[i];
             char created[FG_TIME_TEXT];
             fg_clock_text(s->created_ms, created);
@@ -142,6 +144,8 @@ fg_code fg_api_member_sources(fg_request *r, fg_error *err)
                                 "created", created));
         }
         rc = fg_reply_json(r, 200, json_pack("{s:o}", "sources", list), err);
+        if (rc == FG_OK && to < count)
+            fg_reply_next(r, "offset", to);
     }
     fg_sources_free(sources, count);
     fg_member_deinit(&member);

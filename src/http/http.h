@@ -28,6 +28,7 @@ enum {
     FG_HTTP_HEADER_BYTES = 32 << 10, /* of a request's line and headers */
     FG_HTTP_STACK_BYTES = 512 << 10,
     FG_HTTP_DRAIN_MS = 5000, /* for requests under way, at the end */
+    FG_HTTP_PAGE = 1000,     /* of a list, where nobody says how much of it */
     FG_HTTP_PARAMS = 2,
     FG_HTTP_PARAM = 64,
 };
@@ -94,7 +95,7 @@ struct fg_request {
     char id[32];
     char params[FG_HTTP_PARAMS][FG_HTTP_PARAM];
     char address[64];
-    char who[32]; /* "web", "key:<id>", "admin" */
+    char who[32]; /* "web:<id of the key that opened the session>", "web", "key:<id>", "key:preset" */
     bool by_session;
     bool secure; /* by TLS, here or at the proxy */
     char session[FG_TOKEN_TEXT];
@@ -139,6 +140,8 @@ fg_code fg_request_limit(fg_request *request, fg_error *err) FG_MUST_CHECK;
 void fg_request_tried(fg_request *request, bool right);
 /* The scopes of a live key, 0 for none. */
 unsigned fg_key_scopes(fg_server *server, const char *key, char id[17]);
+/* The scopes that a session still has: those of its key, which may have been revoked since. */
+unsigned fg_session_scopes(fg_server *server, const fg_session_owner *owner);
 
 /* -- cors.c -- */
 
@@ -257,6 +260,7 @@ fg_code fg_api_job_thumb(fg_request *, fg_error *);
 
 fg_code fg_api_train(fg_request *, fg_error *);
 fg_code fg_api_classifiers(fg_request *, fg_error *);
+fg_code fg_api_classifier_get(fg_request *, fg_error *);
 fg_code fg_api_classifier_activate(fg_request *, fg_error *);
 fg_code fg_api_look(fg_request *, fg_error *);
 fg_code fg_api_verify(fg_request *, fg_error *);

@@ -487,12 +487,13 @@ fg_code fg_jobs_json(fg_jobs *jobs, const char *id, json_t **document, fg_error 
     return rc;
 }
 
-json_t *fg_jobs_list_json(fg_jobs *jobs)
+json_t *fg_jobs_list_json(fg_jobs *jobs, bool open)
 {
     json_t *list = json_array();
     pthread_mutex_lock(&jobs->lock);
     for (fg_job *j = jobs->newest; j; j = j->next)
-        json_array_append_new(list, job_json(j));
+        if (!open || !has_ended(j))
+            json_array_append_new(list, job_json(j));
     pthread_mutex_unlock(&jobs->lock);
     return list;
 }

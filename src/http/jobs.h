@@ -63,7 +63,8 @@ void fg_jobs_close(fg_jobs *jobs);
 fg_code fg_jobs_add(fg_jobs *jobs, fg_job_order *order, char id[FG_JOB_ID], fg_error *err) FG_MUST_CHECK;
 fg_code fg_jobs_cancel(fg_jobs *jobs, const char *id, fg_error *err) FG_MUST_CHECK;
 fg_code fg_jobs_json(fg_jobs *jobs, const char *id, json_t **document, fg_error *err) FG_MUST_CHECK;
-json_t *fg_jobs_list_json(fg_jobs *jobs); /* newest first; NULL when out of memory */
+/* Newest first; open: those alone that wait or run. NULL when out of memory. */
+json_t *fg_jobs_list_json(fg_jobs *jobs, bool open);
 /* What is said of a member who was removed, or with NULL of everybody, is forgotten; work under way on it is
  * cancelled and forgotten as it ends. */
 void fg_jobs_forget(fg_jobs *jobs, const char *member);

@@ -37,6 +37,7 @@ static const fg_route routes[] = {
     {FG_GET,    "/api/v1/jobs/{}/thumbs/{}",       ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_job_thumb},
     {FG_POST,   "/api/v1/train",                   ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_train},
     {FG_GET,    "/api/v1/classifiers",             ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_classifiers},
+    {FG_GET,    "/api/v1/classifiers/{}",          ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_classifier_get},
     {FG_POST,   "/api/v1/classifiers/{}/activate", FG_SCOPE_ADMIN,  FG_BODY_NONE,  SMALL, fg_api_classifier_activate},
     {FG_POST,   "/api/v1/verify",                  FG_SCOPE_VERIFY, FG_BODY_PHOTO, FG_MAX_PHOTO_BYTES, fg_api_verify},
     {FG_POST,   "/api/v1/look",                    FG_SCOPE_VERIFY | ANY_TEAM, FG_BODY_PHOTO, FG_MAX_PHOTO_BYTES, fg_api_look},

@@ -193,6 +193,7 @@ class C_Use(unittest.TestCase):
     def test_c_pictures_and_sources(self):
         ask('GET', '/api/v1/members/1/sources')
         ask('GET', '/api/v1/members/9/sources')
+        self.assertEqual(ask('GET', '/api/v1/members/1/sources?offset=x').status, 400)
         chips = as_json(ask('GET', '/api/v1/members/1/chips?limit=2'))['chips']
         ask('GET', '/api/v1/members/1/chips?offset=x')
         ask('GET', '/api/v1/members/9/chips')
@@ -250,6 +251,17 @@ class C_Use(unittest.TestCase):
         self.assertEqual(ask('POST', '/api/v1/classifiers/999/activate').status, 404)
         first = ask('GET', '/api/v1/classifiers')
         ask('GET', '/api/v1/classifiers', headers={'If-None-Match': first.headers['ETag']})
+        self.assertEqual(ask('GET', '/api/v1/classifiers?limit=0').status, 400)
+        page = ask('GET', '/api/v1/classifiers?limit=1&brief')
+        self.assertNotIn('people', as_json(page)['classifiers'][0]['report'])
+        after = as_json(ask('GET', re.match('<(.*)>', page.headers['Link'])[1]))['classifiers']
+        self.assertEqual([v['version'] for v in after], [v['version'] for v in as_json(first)['classifiers']][1:2])
+        self.assertNotIn('people', after[0]['report'])
+        one = ask('GET', f'/api/v1/classifiers/{versions[0]}')
+        self.assertEqual(as_json(one), next(v for v in as_json(first)['classifiers'] if v['version'] == versions[0]))
+        self.assertEqual(len(as_json(one)['report']['people']), 2)
+        ask('GET', f'/api/v1/classifiers/{versions[0]}', headers={'If-None-Match': one.headers['ETag']})
+        self.assertEqual(ask('GET', '/api/v1/classifiers/999').status, 404)
         ask('GET', '/api/v1/dataset.npz')
         ask('GET', '/api/v1/dataset.pickle')
         jobs = ask('GET', '/api/v1/jobs?limit=2')
@@ -307,7 +319,9 @@ class C_Use(unittest.TestCase):
         ask('GET', '/api/v1/keys', headers={'If-None-Match': listed.headers['ETag']})
         made = as_json(ask('POST', '/api/v1/keys', {'label': 'x', 'scopes': ['verify', 'audit'], 'expires_days': 3}))
         self.assertIn('secret_access_key', as_json(ask('POST', '/api/v1/keys', {'aws': True})))
-        ask('GET', '/api/v1/keys')
+        first = ask('GET', '/api/v1/keys?limit=1')
+        self.assertEqual(len(as_json(ask('GET', re.match('<(.*)>', first.headers['Link'])[1]))['keys']), 1)
+        self.assertEqual(ask('GET', '/api/v1/keys?limit=0').status, 400)
         for body, status in (({'scopes': ['all']}, 400), ({'label': '\n'}, 422), ({'label': 'x' * 70000}, 413)):
             self.assertEqual(ask('POST', '/api/v1/keys', body).status, status)
         for path in ('/api/v1/keys', '/api/v1/reset'):
@@ -339,6 +353,8 @@ class C_Use(unittest.TestCase):
         server.job(running, lambda d: d['state'] != 'queued')
         for _ in range(16):
             ask('POST', '/api/v1/train')
+        self.assertTrue({j['state'] for j in as_json(ask('GET', '/api/v1/jobs?open=1'))['jobs']} <= {'queued', 'running'})
+        self.assertIn(running, [j['id'] for j in as_json(ask('GET', '/api/v1/jobs?open'))['jobs']])
         self.assertEqual(ask('POST', '/api/v1/train').status, 429)
         photo = ('video', 'p.jpg', (media / 'ada.jpg').read_bytes())
         self.assertEqual(form('/api/v1/members', [('name', 'Late'), ('role', 'x'), photo]).status, 429)
