@@ -54,5 +54,18 @@ await run({
       const keys = await (await fetch(`${server.url}/api/v1/keys`, {headers: {'x-api-key': server.admin_key}})).json();
       assert.ok(keys.keys.some(k => k.label === 'Kiosk: office' && k.scope === 'verify'));
     },
+
+    // As after a restart of the server, which remembers no session.
+    async it_signs_itself_in_again({page, context, server}) {
+      const again = page.waitForResponse(r => r.url() === `${server.url}/signin` && r.status() === 200);
+      await context.clearCookies();
+      await again;
+      await screen(page, 'granted');
+      assert.equal(new URL(page.url()).pathname, '/kiosk');
+      const {keys} = await (await fetch(`${server.url}/api/v1/keys`, {headers: {'x-api-key': server.admin_key}})).json();
+      const gone = page.waitForURL('**/signin*');
+      await fetch(`${server.url}/api/v1/keys/${keys.find(k => k.label === 'Kiosk: office').id}`, {method: 'DELETE', headers: {'x-api-key': server.admin_key}});
+      await gone; // a revoked key is no way back
+    },
   },
 });

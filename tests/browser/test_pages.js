@@ -128,12 +128,12 @@ await run({
     async without_the_server_the_page_says_so({page, server, context}) {
       await page.goto(`${server.url}/team`);
       await page.getByRole('heading', {level: 1, name: 'Team'}).waitFor();
-      await context.route('**/api/v1/classifiers', route => route.abort());
+      await context.route('**/api/v1/classifiers*', route => route.abort());
       page.removeAllListeners('console'); // a broken connection is told there
       await page.getByRole('navigation').getByRole('link', {name: 'Train'}).click();
       await page.getByText('The server cannot be reached.').waitFor();
       await shot(page, 'unreachable');
-      await context.unroute('**/api/v1/classifiers');
+      await context.unroute('**/api/v1/classifiers*');
       await page.getByRole('button', {name: 'Try again'}).click();
       await page.getByRole('heading', {level: 1, name: 'Train and deploy'}).waitFor();
     },

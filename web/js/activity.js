@@ -1,6 +1,6 @@
 import {get} from './api.js';
 import {h, icon, note} from './dom.js';
-import {eventList} from './events.js';
+import {eventList, nameKeys} from './events.js';
 import {may} from './session.js';
 import {actions, decisions, day} from './words.js';
 
@@ -8,7 +8,7 @@ export const title = 'Activity';
 const PAGE = 60, POLL_MS = 4000;
 
 export async function show(main) {
-  const {members} = may('enroll') ? await get('/api/v1/members') : {members: []};
+  const [{members}] = await Promise.all([may('enroll') ? get('/api/v1/members') : {members: []}, nameKeys()]);
   const start = new URLSearchParams(location.search);
   let next = null, lastDay = '', turn = 0, newest = 0;
   const option = ([value, text]) => h('option', {value}, text);
@@ -37,7 +37,11 @@ export async function show(main) {
     if (who.value) q.set('member', who.value);
     if (source.value.trim()) q.set('source', source.value.trim());
     if (from.value) q.set('from', new Date(`${from.value}T00:00`).getTime());
-    if (to.value) q.set('to', new Date(`${to.value}T00:00`).getTime() + 86400000);
+    if (to.value) {
+      const end = new Date(`${to.value}T00:00`);
+      end.setDate(end.getDate() + 1);
+      q.set('to', end.getTime());
+    }
     return q;
   }
 

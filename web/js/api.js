@@ -10,7 +10,12 @@ export class Problem extends Error {
 }
 
 let onSignedOut = () => {};
-export function whenSignedOut(action) { onSignedOut = action; }
+// Returns what was done so far, to be put back.
+export function whenSignedOut(action) {
+  const before = onSignedOut;
+  onSignedOut = action;
+  return before;
+}
 export function signedOut() { onSignedOut(); }
 
 export function parse(status, text) {

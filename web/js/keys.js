@@ -1,7 +1,7 @@
 // API keys: made with scopes and an end, shown once, revoked.
 import {call, get, post} from './api.js';
 import {ask, field, h, icon, note, notice} from './dom.js';
-import {exactly, when} from './words.js';
+import {date, exactly, when} from './words.js';
 
 const scopes = [
   ['verify', 'Verify', 'ask about photos, as a door does'], ['enroll', 'Enroll', 'manage members, train'],
@@ -18,7 +18,7 @@ export async function keysSection(reload) {
     live.length ? h('ul', {class: 'plain'}, live.map(row)) : h('p', {}, 'There are no keys in the store; the admin key comes from the environment.'));
 
   function row(k) {
-    const facts = [k.access_key_id || `fg_${k.id.slice(0, 6)}…`, k.used ? `used ${when(k.used)}` : 'never used', k.expires ? `ends ${exactly(k.expires).split(',')[0]}` : 'does not end'];
+    const facts = [k.access_key_id || `fg_${k.id.slice(0, 6)}…`, k.used ? `used ${when(k.used)}` : 'never used', k.expires ? `expires ${date(k.expires)}` : 'never expires'];
     return h('li', {class: 'item'}, icon('key'),
       h('div', {}, h('div', {class: 'row'}, h('span', {class: 'name'}, k.label || 'without a name'), (k.scopes || [k.scope]).map(s => h('span', {class: `tag ${s === 'admin' ? 'unsure' : 'accent'}`}, s))),
         h('div', {class: 'soft small number', title: exactly(k.used)}, facts.join(' · '))),
@@ -44,7 +44,7 @@ export async function keysSection(reload) {
           close(await post('/api/v1/keys', {label: label.value.trim() || null, ...what, expires_days: Number(days.value)}));
         } catch (problem) { said.replaceChildren(note('bad', problem.message)); }
       },
-    }, field('What is it for?', label), h('fieldset', {}, h('legend', {}, 'It may'), boxes.map(b => b.row)), field('Ends', days), said,
+    }, field('What is it for?', label), h('fieldset', {}, h('legend', {}, 'It may'), boxes.map(b => b.row)), field('Expires', days), said,
     h('div', {class: 'row'}, h('button', {class: 'main'}, 'Make'), h('button', {type: 'button', onclick: () => close()}, 'Cancel'))));
     if (!made) return;
     await ask('The new key', close => h('div', {class: 'stack'},

@@ -1,5 +1,5 @@
 // For a tablet at a door: full screen, one question, one answer in colour, sign and words.
-import {get, post} from './api.js';
+import {get, post, whenSignedOut} from './api.js';
 import {grab, hint, lookThrough, openCamera} from './camera.js';
 import {h, icon, note} from './dom.js';
 import {forgetSession, loadSession, may} from './session.js';
@@ -11,6 +11,7 @@ const GONE_MS = 1200;        // without a face: that person has left
 const LINGER_MS = 9000;      // who stays after an answer is asked about again after this long
 const SURE_UNKNOWN = 3;      // pictures; one bad picture turns nobody away
 const RENEW_MS = 6 * 3600e3; // well before a session ends
+const RETRY_MS = 3000;       // of signing in again
 
 const answers = {
   granted: {icon: 'check', word: r => `Welcome, ${r.member}`, more: r => r.role},
@@ -29,7 +30,7 @@ export async function show(main, go) {
     h('div', {class: 'said', role: 'status', 'aria-live': 'assertive'}, word, more),
     h('button', {class: 'leave', onclick: () => go('/test')}, 'Leave the kiosk'));
   const setup = h('div', {class: 'card stack setup'});
-  let right = query.get('require') || '', key = null, closeCamera = null, endLook = null, lock = null, left = false;
+  let right = query.get('require') || '', key = null, closeCamera = null, endLook = null, lock = null, left = false, signedOut = null, returning = false;
   const timers = [setInterval(tell, 1000), setInterval(renew, RENEW_MS)];
   main.append(screen, setup);
   tell();
@@ -66,8 +67,34 @@ export async function show(main, go) {
     await loadSession();
   }
 
+  // A kiosk's session is renewed for as long as it runs: with the key of its own, else as the session of a door.
+  const credentials = () => key ? {key} : {renew: true};
+
   async function renew() {
-    if (key) await post('/signin', {key}).catch(() => {});
+    if (key || !(may('enroll') || may('audit'))) await post('/signin', credentials()).catch(() => {});
+  }
+
+  async function stayAwake() {
+    if (!document.hidden && navigator.wakeLock) lock = await navigator.wakeLock.request('screen').catch(() => null);
+  }
+
+  // The server was started anew, and remembers no session: a door must not wait for somebody to sign in.
+  async function comeBack() {
+    if (returning || left) return;
+    returning = true;
+    if (endLook) endLook();
+    put('down');
+    for (let done = false; !done && !left;) {
+      try {
+        await post('/signin', credentials());
+        done = true;
+      } catch (problem) {
+        if (problem.status === 401 || problem.status === 403) return signedOut(); // that key is no more
+        await new Promise(resolve => setTimeout(resolve, RETRY_MS));
+      }
+    }
+    returning = false;
+    if (!left) watch();
   }
 
   async function begin(chosen, locked, said) {
@@ -78,7 +105,7 @@ export async function show(main, go) {
       closeCamera = await openCamera(video);
       if (left) return closeCamera();
       if (locked) await lockIn();
-      if (navigator.wakeLock) lock = await navigator.wakeLock.request('screen').catch(() => null);
+      await stayAwake();
     } catch (problem) {
       if (closeCamera) closeCamera();
       return said.replaceChildren(note('bad', problem.message));
@@ -87,6 +114,8 @@ export async function show(main, go) {
     door.textContent = right;
     setup.hidden = true;
     screen.hidden = false;
+    signedOut = whenSignedOut(comeBack);
+    document.addEventListener('visibilitychange', stayAwake); // the lock ends with each look elsewhere
     put('idle');
     watch();
   }
@@ -132,6 +161,8 @@ export async function show(main, go) {
 
   return () => {
     left = true;
+    if (signedOut) whenSignedOut(signedOut);
+    document.removeEventListener('visibilitychange', stayAwake);
     timers.forEach(clearInterval);
     if (endLook) endLook();
     if (closeCamera) closeCamera();

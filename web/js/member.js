@@ -1,6 +1,6 @@
 import {call, get} from './api.js';
 import {ask, field, h, icon, note, notice} from './dom.js';
-import {eventList} from './events.js';
+import {eventList, nameKeys} from './events.js';
 import {rightTags, rightsInput, roleInput} from './rights.js';
 import {may} from './session.js';
 import {portrait} from './team.js';
@@ -13,6 +13,7 @@ export async function show(main, go) {
   const id = Number(new URLSearchParams(location.search).get('id'));
   const [m, {sources}, {chips}, {members}] = await Promise.all([
     get(`/api/v1/members/${id}`), get(`/api/v1/members/${id}/sources`), get(`/api/v1/members/${id}/chips`), get('/api/v1/members')]);
+  if (may('audit')) await nameKeys();
   const recent = may('audit') ? await get(`/api/v1/audit?member=${id}&limit=${RECENT}`).then(a => a.rows.filter(r => r.member_id === id), () => []) : [];
   document.title = `${m.name} · Facegate`;
 

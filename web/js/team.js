@@ -13,10 +13,10 @@ export function portrait(m, size = '') {
 }
 
 export async function show(main, go) {
-  const [{members}, {classifiers}, {jobs}] = await Promise.all([
-    get('/api/v1/members'), get('/api/v1/classifiers'), get('/api/v1/jobs').catch(() => ({jobs: []}))]);
-  const working = jobs.filter(j => j.kind === 'enroll' && ['queued', 'running'].includes(j.state));
-  const active = classifiers.find(c => c.active);
+  const [{members}, about, {jobs}] = await Promise.all([
+    get('/api/v1/members'), get('/api/v1/about'), get('/api/v1/jobs?open=1').catch(() => ({jobs: []}))]);
+  const working = jobs.filter(j => j.kind === 'enroll');
+  const active = about.classifier === null ? null : await get(`/api/v1/classifiers/${about.classifier}`).catch(() => null);
   const isNew = m => active && m.created > active.created;
   if (!members.length && !working.length) return main.append(h('h1', {class: 'hidden-label'}, 'Team'), firstRun());
   const list = h('ul', {class: 'members'}, members.map(card));
@@ -32,8 +32,8 @@ export async function show(main, go) {
 
   // Until one of them has ended, which changes the team.
   const timer = working.length ? setInterval(async () => {
-    const now = await get('/api/v1/jobs').catch(() => null);
-    const open = now && now.jobs.filter(j => ['queued', 'running'].includes(j.state)).map(j => j.id);
+    const now = await get('/api/v1/jobs?open=1').catch(() => null);
+    const open = now && now.jobs.map(j => j.id);
     if (open && working.some(j => !open.includes(j.id))) go('/team', true);
   }, POLL_MS) : 0;
 

@@ -6,11 +6,12 @@ import {exactly, percent, plural, rate, when} from './words.js';
 
 export const title = 'Train and deploy';
 const FACES = 10; // shown as a sample
+const VERSIONS = 12; // shown at first
 
 export async function show(main, go) {
-  const [{members}, {classifiers}, about] = await Promise.all([get('/api/v1/members'), get('/api/v1/classifiers'), get('/api/v1/about')]);
-  const versions = [...classifiers].sort((a, b) => b.version - a.version);
-  const active = versions.find(v => v.active);
+  const list = limit => get(`/api/v1/classifiers?brief=1&limit=${limit}`).then(answer => answer.classifiers);
+  const [{members}, newest, about] = await Promise.all([get('/api/v1/members'), list(VERSIONS), get('/api/v1/about')]);
+  const active = about.classifier === null ? null : await get(`/api/v1/classifiers/${about.classifier}`).catch(() => null);
   const pictures = members.reduce((sum, m) => sum + m.templates, 0);
   const waiting = active ? members.filter(m => m.created > active.created) : members;
   const status = h('p', {'aria-live': 'polite'}), progress = bar('Training');
@@ -25,13 +26,13 @@ export async function show(main, go) {
     h('div', {class: 'stack'},
       h('ol', {class: 'way'},
         step(1, pictures > 0, 'Preprocess', 'Each video became pictures; in each the face was found, turned upright and cut out.',
-          pictures ? h('div', {class: 'sample'}, sample()) : null,
+          h('div', {class: 'sample'}, pictures ? sample() : icon('one')),
           h('p', {class: 'amount'}, plural(pictures, 'face'), ' of ', plural(members.length, 'member')),
           download('/api/v1/chips.zip', 'Faces (.zip)')),
         step(2, pictures > 0, 'Embeddings', 'A network turned each face into numbers: near for one person, far for two.',
           h('div', {class: 'sample numbers', 'aria-hidden': 'true'}, icon('numbers')),
           h('p', {class: 'amount'}, pictures.toLocaleString('en'), ' × ', plural(about.embedding_size, 'number'), h('span', {class: 'soft small'}, ` by ${about.embedder}`)),
-          download('/api/v1/dataset.npz', 'Dataset (.npz)')),
+          h('div', {class: 'row'}, download('/api/v1/dataset.npz', 'Dataset (.npz)'), download('/api/v1/dataset.pickle', 'As pickle'))),
         step(3, Boolean(active) && !waiting.length, 'Train and deploy', 'From the numbers a classifier learns your team, and is put to use at once.',
           h('p', {class: 'amount'}, !members.length ? 'There is nobody to learn yet.' : waiting.length && active ? `New since the last training: ${waiting.map(m => m.name).join(', ')}.`
             : active ? `Version ${active.version} knows everybody.` : 'Ready for the first training.'),
@@ -40,7 +41,7 @@ export async function show(main, go) {
       active && h('section', {class: 'card stack'},
         h('div', {class: 'row between'}, h('h2', {}, `Version ${active.version} is in use`), h('span', {class: 'soft small', title: exactly(active.created)}, `trained ${when(active.created)}`)),
         active.report && active.report.members ? report(active.report) : null),
-      versions.length > 0 && h('section', {class: 'card stack'}, h('h2', {}, 'Versions'), table())));
+      newest.length > 0 && versions()));
 
   function step(n, done, name, text, ...content) {
     return h('li', {class: `card stack ${done ? 'done' : ''}`}, h('div', {class: 'row'}, h('span', {class: 'count', 'aria-hidden': 'true'}, done ? icon('check') : String(n)), h('h2', {}, name)),
@@ -51,7 +52,18 @@ export async function show(main, go) {
     return members.filter(m => m.portrait).slice(0, FACES).map(m => h('img', {src: `${m.portrait}?thumb=1&of=${m.templates}`, alt: '', title: m.name, width: 44, height: 44}));
   }
 
-  function table() {
+  function versions() {
+    const box = h('div', {}, table(newest));
+    const more = h('button', {hidden: newest.length < VERSIONS, onclick: async () => {
+      try {
+        box.replaceChildren(table(await list(1000)));
+        more.hidden = true;
+      } catch (problem) { notice('bad', problem.message); }
+    }}, 'Show older');
+    return h('section', {class: 'card stack'}, h('h2', {}, 'Versions'), box, h('div', {class: 'row', hidden: more.hidden}, more));
+  }
+
+  function table(rows) {
     const use = v => {
       if (v.active) return h('span', {class: 'tag good'}, icon('check'), 'in use');
       if (!v.report || !v.report.members) return h('span', {class: 'soft small'}, 'emptied: one of its members was removed');
@@ -61,7 +73,7 @@ export async function show(main, go) {
     };
     return h('div', {class: 'scroll'}, h('table', {class: 'cards'},
       h('thead', {}, h('tr', {}, ['Version', 'Trained', 'Members', 'Pictures', 'Strangers let in', 'Members turned away', ''].map(t => h('th', {scope: 'col'}, t || h('span', {class: 'hidden-label'}, 'Use'))))),
-      h('tbody', {}, versions.map(v => {
+      h('tbody', {}, rows.map(v => {
         const r = v.report || {};
         return h('tr', {}, h('td', {'data-label': 'Version'}, String(v.version)),
           h('td', {'data-label': 'Trained', title: exactly(v.created)}, when(v.created)),

@@ -8,20 +8,21 @@ const SHOWN = 120; // pictures; a long video has thousands
 export async function watch(main, id) {
   const job = await get(`/api/v1/jobs/${id}`);
   const who = job.subject || 'This member';
-  let sampled = 0, used = 0;
+  let sampled = 0, found = 0, used = 0;
   const refused = {};
   const heading = h('h1', {}, `Adding ${who}`);
   const status = h('p', {'aria-live': 'polite'}, 'Waiting for its turn…');
   const progress = bar('Frames');
   const count = (label, kind) => { const dd = h('dd', {}, '0'); return {dd, box: h('div', {class: kind}, h('dt', {}, label), dd)}; };
-  const frames = count('Frames', ''), good = count('Faces used', 'good'), bad = count('Refused', '');
+  const frames = count('Frames', ''), faces = count('Faces found', ''), good = count('Used', 'good'), bad = count('Refused', '');
+  const counts = h('dl', {class: 'counts four'}, frames.box, faces.box, good.box, bad.box);
   const why = h('ul', {class: 'tags'});
   const grid = h('ul', {class: 'faces', 'aria-label': 'Faces found'});
   const pictures = h('section', {class: 'card stack', hidden: true}, h('h2', {}, 'Pictures'), grid);
   const actions = h('div', {class: 'row'}, h('button', {onclick: stop}, 'Stop'), h('a', {class: 'button plain', href: '/team'}, 'Go on elsewhere; it works by itself'));
   const outcome = h('div', {'aria-live': 'polite', class: 'stack'});
   main.append(h('div', {class: 'head'}, heading), h('div', {class: 'stack'}, outcome,
-    h('section', {class: 'card stack'}, status, progress, h('dl', {class: 'counts'}, frames.box, good.box, bad.box), why, actions), pictures));
+    h('section', {class: 'card stack'}, status, progress, counts, why, actions), pictures));
 
   async function stop() {
     try { await call('DELETE', `/api/v1/jobs/${id}`); } catch (problem) { notice('bad', problem.message); }
@@ -29,9 +30,11 @@ export async function watch(main, id) {
 
   function onFrame(f) {
     sampled++;
+    if (f.faces) found++;
     if (f.used) used++;
     else refused[f.reason] = (refused[f.reason] || 0) + 1;
     frames.dd.textContent = sampled;
+    faces.dd.textContent = found;
     good.dd.textContent = used;
     bad.dd.textContent = sampled - used;
     status.textContent = 'Finding faces…';
@@ -47,18 +50,20 @@ export async function watch(main, id) {
 
   function onEnd(end) {
     progress.hidden = true;
-    if (end.state === 'done') return enrolled(end.result);
+    if (end.state === 'done') return enrolled(end.result, end.faces_found);
     const stopped = end.state === 'cancelled';
+    counts.hidden = !sampled;
     heading.textContent = stopped ? 'Stopped' : `${who} was not enrolled`;
     status.textContent = 'Nothing was changed.';
     outcome.replaceChildren(note(stopped ? 'info' : 'bad', end.problem ? end.problem.detail : 'The work ended early.'));
     actions.replaceChildren(h('a', {class: 'button main', href: '/add'}, 'Try again'), h('a', {class: 'button plain', href: '/team'}, 'Back to the team'));
   }
 
-  function enrolled(r) {
+  function enrolled(r, seen) {
     heading.textContent = `${who} is enrolled`;
     // The end knows more than who came late has seen.
     frames.dd.textContent = r.frames_sampled;
+    faces.dd.textContent = seen;
     good.dd.textContent = r.faces_used;
     bad.dd.textContent = r.frames_sampled - r.faces_used;
     status.textContent = `${plural(r.faces_used, 'face')} of ${plural(r.frames_sampled, 'frame')} are used`

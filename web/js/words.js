@@ -37,11 +37,15 @@ export function plural(count, one, many = `${one}s`) {
 
 export function when(text) {
   if (!text) return 'never';
-  const date = new Date(text), seconds = (Date.now() - date) / 1000;
+  const seconds = (Date.now() - new Date(text)) / 1000;
   if (seconds < 60) return 'just now';
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
   if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
-  return date.toLocaleDateString(undefined, {day: 'numeric', month: 'short', year: 'numeric'});
+  return date(text);
+}
+
+export function date(text) {
+  return new Date(text).toLocaleDateString(undefined, {day: 'numeric', month: 'short', year: 'numeric'});
 }
 
 export function exactly(text) {
@@ -53,10 +57,11 @@ export function bytes(size) {
 }
 
 export function day(text) {
-  const date = new Date(text), today = new Date();
-  if (date.toDateString() === today.toDateString()) return 'Today';
-  if (date.toDateString() === new Date(today.getTime() - 86400000).toDateString()) return 'Yesterday';
-  return date.toLocaleDateString(undefined, {weekday: 'long', day: 'numeric', month: 'long', year: 'numeric'});
+  const then = new Date(text), today = new Date(), yesterday = new Date();
+  yesterday.setDate(today.getDate() - 1);
+  if (then.toDateString() === today.toDateString()) return 'Today';
+  if (then.toDateString() === yesterday.toDateString()) return 'Yesterday';
+  return then.toLocaleDateString(undefined, {weekday: 'long', day: 'numeric', month: 'long', year: 'numeric'});
 }
 
 export function seconds(value) {
