@@ -32,6 +32,8 @@ static void read_headers(const char *text)
         check(*out && !strpbrk(out, " /\\@[]"));
         (void)fg_host_is_loopback(out);
     }
+    fg_client_network(text, out, sizeof out);
+    check(memchr(out, 0, sizeof out) != NULL && (!*text || *out));
     check(!fg_origin_matches(text, false, "localhost") || strlen(text) == strlen("http://localhost"));
 }
 

@@ -10,9 +10,9 @@
 
 struct fg_guarded {
     int fd;
-    enum { HEADERS, BODY, BUSY, CUT } phase;
+    enum { HEADERS, BODY, BUSY, REPLY, CUT } phase;
     double since_ms;
-    uint64_t received;
+    uint64_t bytes; /* of the body so far; of the whole answer */
     fg_guarded *next, **at;
 };
 
@@ -29,8 +29,10 @@ static bool is_too_slow(const fg_guarded *g, double now_ms)
     double ms = now_ms - g->since_ms;
     if (g->phase == HEADERS)
         return ms > FG_GUARD_HEADERS_MS;
+    if (g->phase == REPLY)
+        return ms > FG_GUARD_REPLY_GRACE_MS + (double)g->bytes * 1000 / FG_GUARD_REPLY_BYTES_PER_S;
     return g->phase == BODY && ms > FG_GUARD_BODY_GRACE_MS &&
-           (double)g->received < ms / 1000 * FG_GUARD_BODY_BYTES_PER_S;
+           (double)g->bytes < ms / 1000 * FG_GUARD_BODY_BYTES_PER_S;
 }
 
 static void *watch(void *context)
@@ -120,7 +122,7 @@ void fg_guard_remove(fg_guard *guard, fg_guarded *guarded)
     free(guarded);
 }
 
-static void enter(fg_guard *guard, fg_guarded *g, int phase, uint64_t received)
+static void enter(fg_guard *guard, fg_guarded *g, int phase, uint64_t bytes)
 {
     if (!g)
         return;
@@ -129,7 +131,7 @@ static void enter(fg_guard *guard, fg_guarded *g, int phase, uint64_t received)
         if ((int)g->phase != phase)
             g->since_ms = fg_clock_monotonic_ms();
         g->phase = phase;
-        g->received = received;
+        g->bytes = bytes;
     }
     pthread_mutex_unlock(&guard->lock);
 }
@@ -142,6 +144,11 @@ void fg_guard_body(fg_guard *guard, fg_guarded *guarded, uint64_t received)
 void fg_guard_busy(fg_guard *guard, fg_guarded *guarded)
 {
     enter(guard, guarded, BUSY, 0);
+}
+
+void fg_guard_reply(fg_guard *guard, fg_guarded *guarded, uint64_t size)
+{
+    enter(guard, guarded, REPLY, size);
 }
 
 void fg_guard_idle(fg_guard *guard, fg_guarded *guarded)

@@ -295,6 +295,8 @@ static enum MHD_Result answer(fg_request *r)
     fg_cors_headers(r);
     if (!MHD_get_response_header(r->response, "Cache-Control"))
         fg_reply_header(r, "Cache-Control", "no-store");
+    if (r->reply_data) /* whoever may ask for a stream or a file may also take it slowly */
+        fg_guard_reply(r->server->guard, guarded_of(r->connection), r->reply_size);
     enum MHD_Result queued = MHD_queue_response(r->connection, r->status, r->response);
     MHD_destroy_response(r->response);
     r->response = NULL;

@@ -4,11 +4,13 @@ import http.client
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -16,8 +18,15 @@ from client import PROGRAM, SANITIZED, SLOW, Server, as_json, main, multipart, r
 
 
 def setUpModule():
-    global server
+    global server, slow
     server = Server()
+    slow = {name: Slow(*how) for name, how in {
+        'headers': (b'GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Slow: ', b'a'),
+        'body': (head('POST', '/api/v1/verify', 'Content-Length: 100000'), b'x'),
+        'form': (head('POST', '/api/v1/members', 'Content-Length: 100000', 'Content-Type: multipart/form-data; boundary=bbbb') + b'--bbbb\r\n', b'x'),
+        'steady': (head('POST', '/api/v1/verify', f'Content-Length: {60 * 20000}', 'Connection: close'), b'x' * 20000, 60),
+    }.items()}
+    slow['reader'] = SlowReader()
 
 
 def tearDownModule():
@@ -30,6 +39,90 @@ def head(method, path, *lines):
 
 def status(data):
     return int(data.split(b' ', 2)[1]) if data.startswith(b'HTTP/1.1 ') else 0
+
+
+class Slow(threading.Thread):
+    """A client that says what it has to say a little at a time; it waits while the other tests run."""
+
+    def __init__(self, first, piece, pieces=1000):
+        super().__init__(daemon=True)
+        self.first, self.piece, self.pieces, self.answer, self.seconds = first, piece, pieces, b'', None
+        self.start()
+
+    def run(self):
+        started = time.monotonic()
+        with socket.create_connection((server.host, server.port), timeout=.4) as s:
+            try:
+                s.sendall(self.first)
+                while True:
+                    if self.pieces > 0:
+                        s.sendall(self.piece)
+                        self.pieces -= 1
+                    try:
+                        data = s.recv(4096)
+                    except socket.timeout:
+                        continue
+                    self.answer += data
+                    if not data:
+                        break
+            except ConnectionError:
+                pass
+        self.seconds = time.monotonic() - started
+
+
+class SlowReader(threading.Thread):
+    """A client that asks for a lot and takes a kilobyte a second of it; more than the system's own buffers hold."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.cut_after = None
+        self.start()
+
+    def run(self):
+        own = Server()
+        try:
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+                s.connect((own.host, own.port))
+                started = time.monotonic()
+                threading.Thread(target=self.ask, args=(s,), daemon=True).start()
+                while time.monotonic() - started < 200 * SLOW:
+                    s.recv(1000)
+                    time.sleep(1)
+                    connections = int(re.search(r'^facegate_connections (\d+)', own.get('/metrics').body.decode(), re.M)[1])
+                    if connections == 1:  # the one that asks for it
+                        self.cut_after = time.monotonic() - started
+                        break
+        finally:
+            own.close()
+
+    @staticmethod
+    def ask(s):
+        try:
+            s.sendall(b'GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n' * 200)
+        except OSError:
+            pass
+
+
+class Trickle(unittest.TestCase):
+    """By their names the last: what was begun with the first test is over by now, or soon."""
+
+    def test_whoever_takes_for_ever_to_ask_is_cut(self):
+        for name in ('headers', 'body', 'form'):
+            slow[name].join(120 * SLOW)
+            self.assertFalse(slow[name].is_alive(), name)
+            self.assertEqual(slow[name].answer, b'', name)
+            self.assertGreater(slow[name].seconds, 15, name)
+
+    def test_whoever_is_slow_but_steady_is_answered(self):
+        slow['steady'].join(300 * SLOW)
+        self.assertEqual(status(slow['steady'].answer) // 100, 4)
+        self.assertGreater(slow['steady'].seconds, 20)
+
+    def test_whoever_takes_for_ever_to_listen_is_cut(self):
+        slow['reader'].join(300 * SLOW)
+        self.assertIsNotNone(slow['reader'].cut_after)
+        self.assertGreater(slow['reader'].cut_after, 20)
 
 
 class Malformed(unittest.TestCase):
@@ -348,6 +441,15 @@ class Tls(unittest.TestCase):
             self.assertEqual(status(own.raw(b'GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n', ends=True)), 0)
         finally:
             own.close()
+
+    def test_listening_elsewhere_without_it_is_told_loudly(self):
+        tls = ('--tls-cert', self.folder / 'a.pem', '--tls-key', self.folder / 'a.key')
+        for flags, told in ((('--listen', '0.0.0.0:0'), True), (('--listen', '[::]:0'), True), (('--listen', '0.0.0.0:0', *tls), False), (('--listen', '127.0.0.1:0'), False)):
+            own = Server(*flags)
+            try:
+                self.assertEqual('warning: listening on' in own.said() and 'without TLS: keys and faces cross the network in the clear' in own.said(), told, flags)
+            finally:
+                own.close()
 
     def test_pairs_that_do_not_match(self):
         for flags, word in [(('--tls-cert', 'a.pem'), '--tls-key'), (('--tls-cert', 'a.pem', '--tls-key', 'b.key'), 'match'), (('--tls-cert', 'none.pem', '--tls-key', 'a.key'), 'none.pem')]:

@@ -276,6 +276,34 @@ class Log(unittest.TestCase):
             own.close()
 
 
+class Removal(unittest.TestCase):
+    def test_a_member_is_gone_for_good(self):
+        own = Server()
+        try:
+            secret = 'Wilhelmina Unvergleichlich'
+            self.assertEqual(own.enroll('Ada', media / 'ada.mp4')['state'], 'done')
+            end = own.enroll(secret, media / 'bruno.mp4', role='unspeakable role', keep_originals='1', keep_frames='1')
+            own.train()
+            self.assertEqual(as_json(own.post('/api/v1/verify', photo('bruno')))['member'], secret)
+            prefix = [p for p in own.data.glob('blobs/members/*') if list(p.glob('*/originals/*'))]
+            self.assertEqual(len(prefix), 1)
+            self.assertEqual(own.request('DELETE', f"/api/v1/members/{end['result']['id']}").status, 204)
+            self.assertFalse(prefix[0].exists())
+            self.assertEqual([m['name'] for m in as_json(own.get('/api/v1/members'))['members']], ['Ada'])
+            self.assertNotIn(secret.encode(), own.get('/api/v1/audit').body + own.get('/api/v1/jobs').body + own.get('/api/v1/classifiers').body)
+            v = as_json(own.post('/api/v1/verify', photo('bruno')))  # those who stay were learnt anew at once
+            self.assertEqual((v['decision'], v['member']), ('unknown', None))
+            self.assertEqual(as_json(own.post('/api/v1/verify', photo('ada')))['member'], 'Ada')
+            own.stop()
+            for path in own.data.rglob('*'):
+                if path.is_file():
+                    data = path.read_bytes()
+                    for word in (secret.encode(), b'unspeakable role'):
+                        self.assertNotIn(word, data, path)
+        finally:
+            own.close()
+
+
 class Reset(unittest.TestCase):
     def test_everybody_is_forgotten_and_keys_stay(self):
         own = Server()

@@ -58,6 +58,28 @@ await run({
       await page.getByText('There is a member of this name already.').waitFor();
     },
 
+    async an_upload_goes_on_while_one_looks_elsewhere({page, context, server}) {
+      await page.goto(`${server.url}/add`);
+      const held = [];
+      await context.route('**/api/v1/uploads/*', route => route.request().method() === 'PATCH' ? held.push(route) : route.continue());
+      await page.getByLabel('Name').fill('Ella');
+      await page.getByLabel('Role', {exact: true}).fill('accountant');
+      await page.getByLabel('Choose a video or photos').setInputFiles(at('elena.mp4'));
+      await page.getByRole('button', {name: 'Upload and find the face'}).click();
+      await page.getByText(/^Uploading/).waitFor();
+      while (!held.length) await new Promise(resolve => setTimeout(resolve, 50));
+      await page.getByRole('navigation').getByRole('link', {name: 'Team'}).click();
+      await page.getByText('The upload goes on').waitFor();
+      for (const route of held) await route.continue();
+      await context.unroute('**/api/v1/uploads/*');
+      await page.getByText('Ella: the upload is through').waitFor();
+      await page.getByRole('heading', {level: 1, name: 'Team'}).waitFor();
+      await page.goto(`${server.url}/add`);
+      await page.getByLabel('Name').fill('Greta');
+      await page.getByLabel('Role', {exact: true}).fill('accountant');
+      await page.getByLabel('Choose a video or photos').setInputFiles(at('elena.mp4'));
+    },
+
     async an_upload_is_stopped_and_leaves_nothing({page, context}) {
       let release;
       const stopped = new Promise(resolve => { release = resolve; });

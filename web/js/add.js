@@ -1,5 +1,5 @@
 import {get} from './api.js';
-import {bar, field, h, icon, note} from './dom.js';
+import {bar, field, h, icon, note, notice} from './dom.js';
 import {filePicker} from './picker.js';
 import {rightsInput, roleInput} from './rights.js';
 import {upload} from './upload.js';
@@ -25,7 +25,7 @@ export async function show(main, go) {
   const said = h('div', {'aria-live': 'polite'});
   const send = h('button', {class: 'main', type: 'submit'}, icon('upload'), old ? 'Upload' : 'Upload and find the face');
   const sending = h('div', {class: 'stack', hidden: true});
-  let sent = null;
+  let sent = null, left = false;
   picker.addEventListener('picked', () => said.replaceChildren());
 
   const form = h('form', {class: 'card stack', novalidate: true, onsubmit: submit},
@@ -67,26 +67,39 @@ export async function show(main, go) {
     const began = performance.now();
     sent = upload(old ? `/api/v1/members/${old.id}/sources` : '/api/v1/members', order(), picker.files(), (done, total) => {
       progress.set(done, total);
-      const left = (performance.now() - began) / 1000 * (total - done) / Math.max(1, done);
-      text.textContent = total ? `Uploading: ${bytes(done)} of ${bytes(total)}${left > 3 ? `, about ${Math.ceil(left)} s left` : ''}` : 'Uploading…';
+      const rest = (performance.now() - began) / 1000 * (total - done) / Math.max(1, done);
+      text.textContent = total ? `Uploading: ${bytes(done)} of ${bytes(total)}${rest > 3 ? `, about ${Math.ceil(rest)} s left` : ''}` : 'Uploading…';
     }, broken => { text.textContent = `${broken} Trying again…`; });
     sending.replaceChildren(text, progress, h('div', {class: 'row'}, h('button', {type: 'button', onclick: sent.stop}, 'Stop')));
     sending.hidden = false;
     send.disabled = true;
+    const who = old ? old.name : name.value.trim();
+    addEventListener('beforeunload', unfinished);
     try {
-      const {job} = await sent.done;
-      sent = null;
-      await go(`/add?job=${job.id}`, true);
+      const {job} = await sent.done.finally(() => {
+        sent = null;
+        removeEventListener('beforeunload', unfinished);
+        if (left) picker.release();
+      });
+      if (left) notice('info', `${who}: the upload is through, and the faces are being found.`);
+      else await go(`/add?job=${job.id}`, true);
     } catch (problem) {
-      sent = null;
+      if (left) return notice('bad', `${who}: ${problem.message}`, 15);
       sending.hidden = true;
       send.disabled = false;
       said.replaceChildren(note(problem.code === 'cancelled' ? 'info' : 'bad', problem.message));
     }
   }
 
-  return () => { if (sent) sent.stop(); picker.release(); };
+  // An upload goes on while one looks at other pages of ours.
+  return () => {
+    left = true;
+    if (sent) notice('info', 'The upload goes on; this tab must stay open.');
+    else picker.release();
+  };
 }
+
+const unfinished = event => event.preventDefault();
 
 function tips() {
   const tip = (picture, head, text) => h('li', {}, h('span', {class: 'dot'}, icon(picture)), h('div', {}, h('h3', {}, head), h('p', {class: 'soft small'}, text)));
