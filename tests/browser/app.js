@@ -39,9 +39,10 @@ export async function render(kind, person, {variant = 0, seconds = 3, file = `${
   return at(file);
 }
 
+export const facegate = (...words) => exec(program, ['--data', at('data'), '--quiet', ...words, ...flags]);
+
 // Two people who do not exist, enrolled and trained by the command line: what a test is not about costs it no time.
 export async function enrollTeam() {
-  const facegate = (...words) => exec(program, ['--data', at('data'), '--quiet', ...words, ...flags]);
   await Promise.all([render('video', 'ada'), render('video', 'bruno', {variant: 1}), render('photo', 'bruno', {variant: 1}), render('photo', 'otto', {variant: 1})]);
   await facegate('enroll', '--name', 'Ada', '--role', 'site manager', '--right', 'lab', '--right', 'office', at('ada.mp4'));
   await facegate('enroll', '--name', 'Bruno', '--role', 'electrician', '--right', 'lab', at('bruno.mp4'));

@@ -1,7 +1,7 @@
 // Running a team: members, versions, keys, settings, and what a key of one scope gets to see.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
-import {accessible, at, enrollTeam, open, run, shot, tabTo, told, waitTexts} from './app.js';
+import {accessible, at, enrollTeam, open, run, tabTo, told, waitTexts} from './app.js';
 
 async function download(page, link) {
   const [file] = await Promise.all([page.waitForEvent('download'), link.click()]);
@@ -40,7 +40,7 @@ await run({
       await tabTo(page, page.getByRole('dialog').getByLabel('Role'));
       await page.keyboard.press('Control+A');
       await page.keyboard.type('architect');
-      await shot(page, 'edit');
+      await accessible(page, 'edit');
       await page.keyboard.press('Enter');
       await page.getByText('architect').waitFor();
       const remove = page.getByRole('button', {name: 'Remove'});
@@ -62,6 +62,9 @@ await run({
       const dataset = await download(page, page.getByRole('link', {name: 'Dataset (.npz)'}));
       assert.match(dataset.name, /\.npz$/);
       assert.equal(dataset.data.subarray(0, 2).toString(), 'PK');
+      const pickle = await download(page, page.getByRole('link', {name: 'or .pickle'}));
+      assert.match(pickle.name, /\.pickle$/);
+      assert.equal(pickle.data[0], 0x80);
       assert.ok(zip.data.includes('Ada'), 'the folders are named as the members');
     },
 
@@ -117,7 +120,7 @@ await run({
       await page.getByRole('button', {name: 'Make a key'}).click();
       await page.getByLabel('What is it for?').fill('Front door');
       await page.getByLabel('Audit').check();
-      await shot(page, 'key');
+      await accessible(page, 'key');
       await page.getByRole('button', {name: 'Make', exact: true}).click();
       const key = await page.locator('.secret').textContent();
       assert.match(key, /^fg_[0-9a-f]{16}_[\w-]{43}$/);

@@ -162,7 +162,7 @@ await run({
       await page.getByLabel('Type RESET to confirm').fill('reset');
       assert.ok(await sure.isDisabled());
       await page.getByLabel('Type RESET to confirm').fill('RESET');
-      await shot(page, 'reset');
+      await accessible(page, 'reset');
       await sure.click();
       await page.getByText('No members yet: add the first').waitFor();
     },

@@ -83,10 +83,15 @@ export async function show(main, go) {
         h('button', {class: 'danger', onclick: () => close(true)}, icon('bin'), 'Remove for good'),
         h('button', {onclick: () => close()}, 'Keep'))));
     if (!sure) return;
+    const page = document.getElementById('main');
+    page.setAttribute('aria-busy', 'true'); // the others are learnt anew meanwhile
     try {
       await call('DELETE', `/api/v1/members/${m.id}`);
       notice('good', `${m.name} was removed.`);
       go('/team', true);
-    } catch (problem) { notice('bad', problem.message); }
+    } catch (problem) {
+      page.removeAttribute('aria-busy');
+      notice('bad', problem.message);
+    }
   }
 }

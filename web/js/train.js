@@ -18,7 +18,7 @@ export async function show(main, go) {
   const busy = h('div', {class: 'stack', hidden: true}, status, progress);
   const said = h('div', {'aria-live': 'polite'});
   const button = h('button', {class: 'main', onclick: start, disabled: !members.length}, icon('train'), active ? 'Train again' : 'Train');
-  const download = (href, text) => h('a', {class: `button ${pictures ? '' : 'off'}`, href: pictures ? href : null, download: '', 'aria-disabled': pictures ? null : 'true'}, icon('down'), text);
+  const download = (href, text, more = '') => h('a', {class: `button ${more} ${pictures ? '' : 'off'}`, href: pictures ? href : null, download: '', 'aria-disabled': pictures ? null : 'true'}, !more && icon('down'), text);
   let stop = null;
 
   main.append(
@@ -32,7 +32,7 @@ export async function show(main, go) {
         step(2, pictures > 0, 'Embeddings', 'A network turned each face into numbers: near for one person, far for two.',
           h('div', {class: 'sample numbers', 'aria-hidden': 'true'}, icon('numbers')),
           h('p', {class: 'amount'}, pictures.toLocaleString('en'), ' × ', plural(about.embedding_size, 'number'), h('span', {class: 'soft small'}, ` by ${about.embedder}`)),
-          h('div', {class: 'row'}, download('/api/v1/dataset.npz', 'Dataset (.npz)'), download('/api/v1/dataset.pickle', 'As pickle'))),
+          h('div', {class: 'row'}, download('/api/v1/dataset.npz', 'Dataset (.npz)'), download('/api/v1/dataset.pickle', 'or .pickle', 'plain small'))),
         step(3, Boolean(active) && !waiting.length, 'Train and deploy', 'From the numbers a classifier learns your team, and is put to use at once.',
           h('p', {class: 'amount'}, !members.length ? 'There is nobody to learn yet.' : waiting.length && active ? `New since the last training: ${waiting.map(m => m.name).join(', ')}.`
             : active ? `Version ${active.version} knows everybody.` : 'Ready for the first training.'),
