@@ -28,9 +28,10 @@ await run({
       for (let i = 0; i < TRIES; i++) {
         const answer = page.waitForResponse(r => r.url().includes('/api/v1/verify'));
         await page.getByLabel('Choose a photo').setInputFiles(at('carla.jpg'));
-        if ((await (await answer).json()).elapsed_ms < QUICK_MS) break;
+        await answer;
+        await page.locator('.verdict.granted').waitFor();
+        if (parseFloat(await page.locator('.number.big').textContent()) < QUICK_MS) break;
       }
-      await page.locator('.verdict.granted').waitFor();
       await page.mouse.move(0, 0);
       await keep(page, 'test-desktop.png');
     },
