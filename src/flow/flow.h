@@ -318,6 +318,7 @@ struct json_t;
 /* NULL only when out of memory; the caller decrefs. */
 struct json_t *fg_verification_json(const fg_verification *verification, const fg_app *app,
                                     const char *input);
+struct json_t *fg_time_json(int64_t unix_ms); /* RFC 3339; null for 0 */
 struct json_t *fg_face_json(const fg_face *face);
 struct json_t *fg_member_json(const fg_member *member);
 struct json_t *fg_enroll_report_json(const fg_enroll_report *report, const char *member);

@@ -27,7 +27,7 @@ static json_t *strings(char *const *items, int count)
     return array;
 }
 
-static json_t *time_text(int64_t unix_ms)
+json_t *fg_time_json(int64_t unix_ms)
 {
     char text[FG_TIME_TEXT];
     if (unix_ms == 0)
@@ -75,7 +75,7 @@ json_t *fg_member_json(const fg_member *m)
     return json_pack("{s:I, s:s, s:s, s:o, s:I, s:I, s:o, s:o}", "id", (json_int_t)m->id, "name", m->name,
                      "role", m->role, "rights", strings(m->rights, m->right_count), "templates",
                      (json_int_t)m->templates, "sources", (json_int_t)m->sources, "created",
-                     time_text(m->created_ms), "last_seen", time_text(m->last_seen_ms));
+                     fg_time_json(m->created_ms), "last_seen", fg_time_json(m->last_seen_ms));
 }
 
 static json_t *refused_json(const long refused[FG_REASON_COUNT])
@@ -170,7 +170,7 @@ json_t *fg_train_result_json(const fg_train_result *result, fg_app *app)
 json_t *fg_version_json(const fg_version_info *info)
 {
     return json_pack("{s:I, s:o, s:b, s:s, s:s, s:o, s:o}", "version", (json_int_t)info->version, "created",
-                     time_text(info->created_ms), "active", info->active, "model_hash", info->model_hash,
+                     fg_time_json(info->created_ms), "active", info->active, "model_hash", info->model_hash,
                      "data_hash", info->data_hash, "settings", json_loads(info->settings_json, 0, NULL),
                      "report", json_loads(info->report_json, 0, NULL));
 }
@@ -178,7 +178,7 @@ json_t *fg_version_json(const fg_version_info *info)
 json_t *fg_audit_json(const fg_audit_row *row)
 {
     return json_pack("{s:I, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "id", (json_int_t)row->id, "time",
-                     time_text(row->time_ms), "actor", row->actor, "source", row->source, "action",
+                     fg_time_json(row->time_ms), "actor", row->actor, "source", row->source, "action",
                      row->action, "subject", row->subject, "decision", row->decision, "reasons", row->reasons,
                      "probability", number(row->probability, 4), "member_id",
                      row->member_id ? json_integer(row->member_id) : json_null());

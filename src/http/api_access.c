@@ -11,15 +11,6 @@
 
 static const int64_t day_ms = 24 * 3600 * 1000;
 
-static json_t *time_text(int64_t ms)
-{
-    char text[FG_TIME_TEXT];
-    if (ms == 0)
-        return json_null();
-    fg_clock_text(ms, text);
-    return json_string(text);
-}
-
 static fg_code record(const fg_request *r, const char *action, const char *subject, fg_error *err)
 {
     char act[32], sub[64], who[32], source[64], none[1] = "";
@@ -64,8 +55,8 @@ static json_t *key_json(const fg_key *k)
     return json_pack("{s:s, s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "id", k->id, "access_key_id",
                      k->aws ? json_string(key_id) : json_null(), "label", k->label ? k->label : "", "scope",
                      k->scope ? k->scope : "", "scopes", given_scopes_json(scopes), "created",
-                     time_text(k->created_ms), "expires", time_text(k->expires_ms), "revoked",
-                     time_text(k->revoked_ms), "used", time_text(k->used_ms));
+                     fg_time_json(k->created_ms), "expires", fg_time_json(k->expires_ms), "revoked",
+                     fg_time_json(k->revoked_ms), "used", fg_time_json(k->used_ms));
 }
 
 fg_code fg_api_keys_list(fg_request *r, fg_error *err)
@@ -141,7 +132,7 @@ static fg_code create_aws(fg_request *r, unsigned scopes, const char *label, int
                            json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:o}", "id", id, "access_key_id", key_id,
                                      "secret_access_key", secret, "scope", scope, "scopes",
                                      given_scopes_json(scopes), "label", label, "expires",
-                                     time_text(expires_ms)),
+                                     fg_time_json(expires_ms)),
                            err);
     sodium_memzero(secret, sizeof secret);
     sodium_memzero(master, sizeof master);
@@ -178,7 +169,7 @@ fg_code fg_api_key_create(fg_request *r, fg_error *err)
         rc = fg_reply_json(r, 201,
                            json_pack("{s:s, s:s, s:s, s:o, s:s, s:o}", "id", id, "key", text, "scope", scope,
                                      "scopes", given_scopes_json(scopes), "label", label ? label : "",
-                                     "expires", time_text(expires_ms)),
+                                     "expires", fg_time_json(expires_ms)),
                            err);
 done:
     sodium_memzero(text, sizeof text);

@@ -134,14 +134,12 @@ fg_code fg_api_member_sources(fg_request *r, fg_error *err)
         json_t *list = json_array();
         for (long i = from; i < to; i++) {
             const fg_source *s = &sources[i];
-            char created[FG_TIME_TEXT];
-            fg_clock_text(s->created_ms, created);
             json_array_append_new(
-                list, json_pack("{s:I, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:b, s:s}", "id", (json_int_t)s->id,
+                list, json_pack("{s:I, s:s, s:s, s:s, s:i, s:i, s:I, s:I, s:b, s:o}", "id", (json_int_t)s->id,
                                 "name", s->name, "kind", s->kind, "sha256", s->sha256, "every", s->every,
                                 "rotation", s->rotation, "frames_sampled", (json_int_t)s->frames_sampled,
                                 "faces_used", (json_int_t)s->faces_used, "original_kept", s->blob_key != NULL,
-                                "created", created));
+                                "created", fg_time_json(s->created_ms)));
         }
         rc = fg_reply_json(r, 200, json_pack("{s:o}", "sources", list), err);
         if (rc == FG_OK && to < count)

@@ -6,7 +6,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <time.h>
 
 struct fg_guarded {
     int fd;
@@ -46,9 +45,7 @@ static void *watch(void *context)
                 shutdown(g->fd, SHUT_RDWR); /* its own thread notices and cleans up */
                 g->phase = CUT;
             }
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec++;
+        const struct timespec until = fg_clock_cond_in_ms(1000);
         pthread_cond_timedwait(&guard->stop, &guard->lock, &until);
     }
     pthread_mutex_unlock(&guard->lock);
@@ -61,12 +58,8 @@ fg_code fg_guard_open(fg_guard **guard, fg_error *err)
     fg_guard *g = calloc(1, sizeof *g);
     if (!g)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&g->lock, NULL);
-    pthread_cond_init(&g->stop, &attr);
-    pthread_condattr_destroy(&attr);
+    fg_clock_cond_init(&g->stop);
     g->has_thread = pthread_create(&g->thread, NULL, watch, g) == 0;
     if (!g->has_thread) {
         fg_guard_close(g);

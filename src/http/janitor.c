@@ -1,8 +1,9 @@
 #include "http/janitor.h"
 
+#include "base/clock.h"
+
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct fg_janitor {
     fg_app *app;
@@ -32,14 +33,12 @@ static void make_round(fg_janitor *j)
 static void *serve(void *context)
 {
     fg_janitor *j = context;
-    struct timespec until;
     pthread_mutex_lock(&j->lock);
     while (!j->stopping) {
         j->due = false;
         pthread_mutex_unlock(&j->lock);
         make_round(j);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_sec += FG_JANITOR_S;
+        const struct timespec until = fg_clock_cond_in_ms(FG_JANITOR_S * 1000);
         pthread_mutex_lock(&j->lock);
         while (!j->stopping && !j->due && pthread_cond_timedwait(&j->changed, &j->lock, &until) == 0)
             ;
@@ -57,12 +56,8 @@ fg_code fg_janitor_open(fg_janitor **janitor, fg_app *app, void (*also)(void *),
     j->app = app;
     j->also = also;
     j->context = context;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&j->lock, NULL);
-    pthread_cond_init(&j->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    fg_clock_cond_init(&j->changed);
     j->has_thread = pthread_create(&j->thread, NULL, serve, j) == 0;
     if (!j->has_thread) {
         fg_janitor_close(j);

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 static const char *const state_names[] = {"queued", "running", "done", "failed", "cancelled"};
@@ -80,15 +79,6 @@ static fg_job *find(fg_jobs *jobs, const char *id)
     return NULL;
 }
 
-static json_t *time_text(int64_t ms)
-{
-    char text[FG_TIME_TEXT];
-    if (ms == 0)
-        return json_null();
-    fg_clock_text(ms, text);
-    return json_string(text);
-}
-
 /* Addresses of the newest few thumbnails, oldest first. */
 static json_t *thumbs_json(const fg_job *job)
 {
@@ -120,9 +110,9 @@ static json_t *job_json(const fg_job *job)
                      "id", job->id, "kind", fg_job_kind_names[job->order.kind], "state",
                      state_names[job->state], "subject",
                      job->order.name ? json_string(job->order.name) : json_null(), "attempts", job->attempts,
-                     "created", time_text(job->created_ms), "started", time_text(job->started_ms), "finished",
-                     time_text(job->finished_ms), "progress", "what", job->progress_what, "done",
-                     (json_int_t)job->progress_done, "total", (json_int_t)job->progress_total,
+                     "created", fg_time_json(job->created_ms), "started", fg_time_json(job->started_ms),
+                     "finished", fg_time_json(job->finished_ms), "progress", "what", job->progress_what,
+                     "done", (json_int_t)job->progress_done, "total", (json_int_t)job->progress_total,
                      "frames_sampled", (json_int_t)job->sampled, "faces_found", (json_int_t)job->found,
                      "faces_used", (json_int_t)job->used, "refused", refused, "thumbs", thumbs_json(job),
                      "last_event", (json_int_t)job->event_count, "problem", problem, "result", job->result);
@@ -307,12 +297,8 @@ fg_code fg_jobs_open(fg_jobs **jobs, fg_app *app, fg_metrics *metrics, fg_upload
     j->app = app;
     j->metrics = metrics;
     j->uploads = uploads;
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&j->lock, NULL);
-    pthread_cond_init(&j->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    fg_clock_cond_init(&j->changed);
     fg_code rc = fg_path_join(j->folder, sizeof j->folder, fg_app_settings(app)->data, "jobs", err);
     if (rc == FG_OK)
         rc = fg_dir_create(j->folder, err);
@@ -578,11 +564,9 @@ fg_code fg_jobs_thumb(fg_jobs *jobs, const char *id, long n, uint8_t **data, siz
 fg_code fg_jobs_events(fg_jobs *jobs, const char *id, long *last, int wait_ms, fg_buf *out, bool *ended,
                        fg_error *err)
 {
-    struct timespec until;
+    const struct timespec until = fg_clock_cond_in_ms(wait_ms);
     fg_code rc = FG_OK;
     *ended = false;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += wait_ms / 1000;
     pthread_mutex_lock(&jobs->lock);
     fg_job *job;
     for (;;) {

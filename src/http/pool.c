@@ -1,9 +1,10 @@
 #include "http/pool.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 typedef enum task_state { WAITING, RUNNING, DONE, TURNED_AWAY } task_state;
@@ -140,19 +141,13 @@ static void take_out(fg_pool *pool, const task *t)
 fg_code fg_pool_run(fg_pool *pool, void (*work)(fg_worker *, void *), void *context, fg_error *err)
 {
     task t = {.work = work, .context = context, .state = WAITING};
-    struct timespec until;
     pthread_mutex_lock(&pool->lock);
     if (pool->closing || pool->length >= FG_POOL_QUEUE) {
         pthread_mutex_unlock(&pool->lock);
         return FG_FAIL(err, FG_ERR_BUSY, "too many photos are waiting; try again in a moment");
     }
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&t.done, &attr);
-    pthread_condattr_destroy(&attr);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += FG_POOL_WAIT_MS / 1000;
+    fg_clock_cond_init(&t.done);
+    const struct timespec until = fg_clock_cond_in_ms(FG_POOL_WAIT_MS);
     *pool->last = &t;
     /* t leaves the queue before this function returns. */
     /* cppcheck-suppress autoVariables */

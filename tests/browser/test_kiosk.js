@@ -5,6 +5,12 @@ import {accessible, at, enrollTeam, run, shot} from './app.js';
 
 const screen = (page, state) => page.locator(`.screen.${state}`).waitFor();
 
+// Never by colour alone: the sign that is seen with an answer.
+const sign = async (page, state) => (await page.waitForFunction(s => {
+  const e = document.querySelector(`.screen.${s} .sign`);
+  return e && getComputedStyle(e).opacity === '1' && e.querySelector('path').getAttribute('d');
+}, state)).jsonValue();
+
 await run({
   camera: 'door.mjpeg',
   prepare: async () => {
@@ -29,11 +35,14 @@ await run({
       await page.getByRole('button', {name: 'Start as I am'}).click();
       await screen(page, 'granted');
       assert.equal(await page.getByRole('status').first().locator('.word').textContent(), 'Welcome, Ada');
+      const yes = await sign(page, 'granted');
       await shot(page, 'kiosk-granted');
       await screen(page, 'idle');
       await accessible(page, 'kiosk-idle');
       await screen(page, 'unknown');
       await page.getByText('Not recognised').waitFor();
+      const no = await sign(page, 'unknown');
+      assert.notEqual(yes, no);
       await shot(page, 'kiosk-unknown');
       await page.getByText('Come closer').waitFor();
       await shot(page, 'kiosk-hint');
