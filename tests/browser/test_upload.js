@@ -66,13 +66,12 @@ await run({
       await page.getByLabel('Role', {exact: true}).fill('accountant');
       await page.getByLabel('Choose a video or photos').setInputFiles(at('elena.mp4'));
       await page.getByRole('button', {name: 'Upload and find the face'}).click();
-      await page.getByText(/^Uploading/).waitFor();
       while (!held.length) await new Promise(resolve => setTimeout(resolve, 50));
       await page.getByRole('navigation').getByRole('link', {name: 'Team'}).click();
-      await page.getByText('The upload goes on').waitFor();
+      await told(page, 'The upload goes on');
       for (const route of held) await route.continue();
       await context.unroute('**/api/v1/uploads/*');
-      await page.getByText('Ella: the upload is through').waitFor();
+      await told(page, 'Ella: the upload is through');
       await page.getByRole('heading', {level: 1, name: 'Team'}).waitFor();
       await page.goto(`${server.url}/add`);
       await page.getByLabel('Name').fill('Greta');
