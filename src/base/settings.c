@@ -27,6 +27,7 @@ const fg_setting fg_setting_table[] = {
     {"aws-role",        FG_SETTING_TEXT,     AT(aws_role),       NULL,            0,    0,     "ARN", "role that SageMaker takes to read and write the bucket (else the AWS file's ROLE)", false},
     {"image",           FG_SETTING_TEXT,     AT(image),          NULL,            0,    0,     "URI", "Facegate's image in ECR", false},
     {"instance",        FG_SETTING_TEXT,     AT(instance),       "ml.m5.large",   0,    0,     "TYPE", "type of the machines that train and serve", false},
+    {"train-on",        FG_SETTING_WORD,     AT(train_on),       "here",          0,    0,     "here|sagemaker", "where the server trains; sagemaker: there, with an endpoint that then decides (needs --image, a role and a bucket)", false},
     {"instances",       FG_SETTING_INT,      AT(instances),      "1",             1,    1000,  "N", "machines that serve", false},
     {"job",             FG_SETTING_TEXT,     AT(job),            NULL,            0,    0,     "NAME", "a training job (the last one)", false},
     {"wait",            FG_SETTING_SWITCH,   AT(wait),           NULL,            0,    0,     NULL, "wait for the end, showing the state", false},

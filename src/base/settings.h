@@ -25,7 +25,7 @@ typedef struct fg_settings {
     /* where blobs are kept, and AWS */
     const char *blob, *aws_file, *region, *s3_endpoint, *s3_style, *s3_sse, *s3_kms_key;
     /* SageMaker */
-    const char *endpoint, *sagemaker_url, *bucket, *aws_role, *image, *instance, *job;
+    const char *endpoint, *sagemaker_url, *bucket, *aws_role, *image, *instance, *job, *train_on;
     int instances, wait_minutes;
     double poll_seconds;
     bool wait;

@@ -107,7 +107,7 @@ const fg_command fg_commands[] = {
     {"keys revoke", "ID", "end a key", NULL, 1, 1, FG_APP_STORE, "", fg_cmd_keys_revoke},
     {"serve", "", "the web app and the HTTP interface",
      "On loopback unless --listen says otherwise. The first start makes an admin key and prints it once.\n",
-     0, 0, FULL | FG_APP_CREATE, QUALITY "listen port tls-cert tls-key trust-proxy cors-origin rate-limit log-format log-level web workers max-upload-mb threshold every " REMOTE " kernel c gamma far cohort sagemaker-root endpoint-name", fg_cmd_serve},
+     0, 0, FULL | FG_APP_CREATE, QUALITY "listen port tls-cert tls-key trust-proxy cors-origin rate-limit log-format log-level web workers max-upload-mb threshold every " REMOTE "train-on bucket aws-role image instance instances format wait-minutes poll-seconds kernel c gamma far cohort sagemaker-root endpoint-name", fg_cmd_serve},
     {"container train", "", "train in SageMaker's container layout; what `train` does where that is there",
      "Reads input/config/*.json and the channel train (data.npz or data.pickle) below --sagemaker-root, writes\n"
      "model/model.facegate, or output/failure. See docs/sagemaker.md.\n",

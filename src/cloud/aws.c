@@ -2,17 +2,18 @@
 
 #include "base/clock.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     ATTEMPTS = 5,
     PAUSE_MS = 200, /* the first one's most; doubled for each further one */
     PAUSE_MAX_MS = 10000,
+    PIECE_MS = 200,           /* of a pause, between two questions whether to go on */
     RENEW_MS = 5 * 60 * 1000, /* credentials that end within this are renewed before they are used */
 };
 
@@ -22,6 +23,8 @@ struct fg_aws {
     char *file;
     char region[FG_AWS_WORD_MAX + 1];
     int attempts;
+    bool (*go_on)(void *context);
+    void *context;
     pthread_mutex_t lock;
     fg_credentials credentials; /* under lock */
 };
@@ -52,6 +55,8 @@ fg_code fg_aws_open(fg_aws **out, const fg_aws_options *options, fg_error *err)
     }
     aws->log = options->log;
     aws->attempts = options->attempts > 0 ? options->attempts : ATTEMPTS;
+    aws->go_on = options->go_on;
+    aws->context = options->context;
     fg_code rc = FG_OK;
     if (options->file && *options->file && !(aws->file = strdup(options->file)))
         rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
@@ -149,7 +154,8 @@ fg_code fg_aws_credentials(fg_aws *aws, fg_credentials *copy, fg_error *err)
 /* -- calls -- */
 
 /* Full jitter: any time up to a limit that doubles; but as long as the service asks for. */
-static void pause_before(int attempt, const fg_http_answer *answer)
+static fg_code pause_before(const fg_aws *aws, int attempt, const fg_http_answer *answer, const char *what,
+                            fg_error *err)
 {
     char text[32];
     uint32_t limit_ms = PAUSE_MS;
@@ -161,8 +167,13 @@ static void pause_before(int attempt, const fg_http_answer *answer)
         if (asked > 0 && asked * 1000 > wait_ms)
             wait_ms = asked * 1000 < PAUSE_MAX_MS ? asked * 1000 : PAUSE_MAX_MS;
     }
-    struct timespec left = {wait_ms / 1000, wait_ms % 1000 * 1000000};
-    nanosleep(&left, NULL); /* a signal may cut it short, which does no harm */
+    for (long piece; wait_ms > 0; wait_ms -= piece) {
+        piece = wait_ms < PIECE_MS ? wait_ms : PIECE_MS;
+        (void)poll(NULL, 0, (int)piece); /* a signal may cut it short, which does no harm */
+        if (aws->go_on && !aws->go_on(aws->context))
+            return FG_FAIL(err, FG_ERR_CANCELLED, "%s: cancelled", what);
+    }
+    return FG_OK;
 }
 
 static bool has_expired(const fg_aws_failure *f)
@@ -181,6 +192,8 @@ static fg_code attempt_once(fg_aws *aws, const fg_aws_call *call, const fg_http_
         const fg_http_signer signer = {credentials.access_key, credentials.secret_key, credentials.token,
                                        region, call->service};
         request.signer = &signer;
+        request.go_on = aws->go_on;
+        request.go_on_context = aws->context;
         answer->connected = false;
         rc = fg_http_send(aws->http, &request, answer, err);
     }
@@ -215,8 +228,8 @@ fg_code fg_aws_send(fg_aws *aws, const fg_aws_call *call, fg_http_answer *answer
             return rc;
         fg_log_write(aws->log, FG_LOG_INFO, "%s; trying again, %d of %d", err ? err->msg : request.what,
                      attempt + 1, aws->attempts);
-        pause_before(attempt, answer);
-        if (call->resume && (rc = call->resume(request.context, &request, err)) != FG_OK)
+        if ((rc = pause_before(aws, attempt, answer, request.what, err)) != FG_OK ||
+            (call->resume && (rc = call->resume(request.context, &request, err)) != FG_OK))
             return rc;
     }
 }

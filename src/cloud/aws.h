@@ -13,6 +13,10 @@ typedef struct fg_aws_options {
     const char *region; /* --region; NULL: AWS_REGION, AWS_DEFAULT_REGION, the file's or the profile's */
     const fg_log *log;  /* told of every second try; NULL: nobody */
     int attempts;       /* 0: 5 */
+    /* Asked about once a second while a request is under way; false ends it with FG_ERR_CANCELLED. May be
+     * NULL. */
+    bool (*go_on)(void *context);
+    void *context;
 } fg_aws_options;
 
 /* Finds the credentials, so that what is wrong with them is known at once. */

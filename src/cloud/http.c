@@ -17,7 +17,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { IDLE_MAX = 16, HEADERS_MAX_BYTES = 1 << 16, STALL_SECONDS = 30 };
+enum { IDLE_MAX = 16, HEADERS_MAX_BYTES = 1 << 16, STALL_SECONDS = 30, ASK_MS = 200 };
 
 struct fg_http_client {
     pthread_mutex_t lock;
@@ -115,8 +115,9 @@ typedef struct transfer {
     fg_http_answer *answer;
     CURL *easy;
     bool signed_here;
-    uint64_t sent; /* of the body */
-    fg_code rc;    /* what a callback failed with */
+    uint64_t sent;   /* of the body */
+    double asked_ms; /* whether to go on */
+    fg_code rc;      /* what a callback failed with */
     fg_error *err;
 } transfer;
 
@@ -183,6 +184,17 @@ static size_t on_read(char *out, size_t one, size_t size, void *context)
     }
     t->sent += size;
     return size;
+}
+
+static int on_tick(void *context, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    transfer *t = context;
+    const double now = fg_clock_monotonic_ms();
+    (void)a, (void)b, (void)c, (void)d;
+    if (now - t->asked_ms < ASK_MS) /* libcurl asks with every packet */
+        return 0;
+    t->asked_ms = now;
+    return t->request->go_on(t->request->go_on_context) ? 0 : 1;
 }
 
 static int on_seek(void *context, curl_off_t offset, int origin)
@@ -355,6 +367,11 @@ static CURLcode set_up(transfer *t, char message[CURL_ERROR_SIZE], struct curl_s
         SET(CURLOPT_CAINFO, ca);
     if (r->direct)
         SET(CURLOPT_NOPROXY, "*");
+    if (r->go_on) {
+        SET(CURLOPT_XFERINFOFUNCTION, on_tick);
+        SET(CURLOPT_XFERINFODATA, t);
+        SET(CURLOPT_NOPROGRESS, 0L);
+    }
 #undef SET
     if (c == CURLE_OK)
         c = set_method(t);
@@ -374,6 +391,8 @@ static fg_code failed(const transfer *t, CURLcode c, const char *message)
         return FG_FAIL(t->err, FG_ERR_IO, "%s: %s; check the address and the network", what, why);
     case CURLE_COULDNT_CONNECT:
         return FG_FAIL(t->err, FG_ERR_IO, "%s: cannot connect: %s; check the network", what, why);
+    case CURLE_ABORTED_BY_CALLBACK:
+        return FG_FAIL(t->err, FG_ERR_CANCELLED, "%s: cancelled", what);
     case CURLE_OPERATION_TIMEDOUT:
         return FG_FAIL(t->err, FG_ERR_IO, "%s: no answer in time: %s", what, why);
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -399,7 +418,11 @@ fg_code fg_http_send(fg_http_client *client, const fg_http_request *request, fg_
     answer->connected = answer->sink_ended = answer->whole = false;
     fg_buf_clear(&answer->headers);
     fg_buf_clear(&answer->body);
-    transfer t = {.request = request, .answer = answer, .easy = borrow(client), .err = err};
+    transfer t = {.request = request,
+                  .answer = answer,
+                  .easy = borrow(client),
+                  .asked_ms = fg_clock_monotonic_ms(),
+                  .err = err};
     if (!t.easy)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     fg_code rc = make_headers(request, &headers, &t.signed_here, err);

@@ -53,6 +53,9 @@ typedef struct fg_http_request {
     fg_code (*sink)(void *context, const fg_http_answer *answer, const void *data, size_t size,
                     fg_error *err);
     void *context;
+    /* Asked about once a second; false ends the transfer with FG_ERR_CANCELLED. NULL: nobody cancels. */
+    bool (*go_on)(void *context);
+    void *go_on_context;
 } fg_http_request;
 
 /* FG_OK where an answer came, whatever its status. FG_ERR_IO: no network, no such host, a certificate that is

@@ -312,13 +312,29 @@ fg_code fg_app_remote(fg_app *app, fg_remote **remote, fg_error *err)
 {
     fg_code rc = FG_OK;
     *remote = NULL;
-    if (!app->settings->endpoint || !*app->settings->endpoint)
+    if ((!app->settings->endpoint || !*app->settings->endpoint) && fg_tuning_get(app, FG_TUNE_SAGEMAKER) == 0)
         return FG_OK;
     pthread_mutex_lock(&app->lock);
     if (!app->remote)
         rc = fg_remote_open(&app->remote, app->settings, app->log, err);
     *remote = app->remote;
     pthread_mutex_unlock(&app->lock);
+    return rc;
+}
+
+const char *fg_app_endpoint(fg_app *app)
+{
+    fg_remote *remote = NULL;
+    return fg_app_remote(app, &remote, NULL) == FG_OK && remote ? fg_remote_endpoint(remote) : "";
+}
+
+fg_code fg_app_can_train_remote(fg_app *app, fg_error *err)
+{
+    fg_remote *remote = NULL;
+    fg_code rc = fg_remote_open(&remote, app->settings, app->log, err);
+    if (rc == FG_OK)
+        rc = fg_remote_can_train(remote, err);
+    fg_remote_close(remote);
     return rc;
 }
 

@@ -51,7 +51,7 @@ static inline int64_t fg_segment_of(int64_t source_id, int64_t time_ms)
     return source_id * 1000000 + time_ms / FG_SEGMENT_MS;
 }
 
-/* The endpoint of the settings, opened once; *remote is NULL where they name none. */
+/* The endpoint that decides, opened once; *remote is NULL where the active classifier does. */
 fg_code fg_app_remote(fg_app *app, fg_remote **remote, fg_error *err) FG_MUST_CHECK;
 
 /* The side that pictures are scaled down to before faces are looked for; 0: never. */

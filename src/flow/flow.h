@@ -283,6 +283,7 @@ typedef enum fg_tune {
     FG_TUNE_RETENTION_ORIGINALS, /* days; 0: for ever */
     FG_TUNE_RETENTION_CHIPS,
     FG_TUNE_RETENTION_ATTEMPTS,
+    FG_TUNE_SAGEMAKER, /* train there, and let its endpoint decide */
     FG_TUNE_COUNT
 } fg_tune;
 
@@ -299,6 +300,8 @@ fg_code fg_tuning_load(fg_app *app, fg_error *err) FG_MUST_CHECK;
 double fg_tuning_get(const fg_app *app, fg_tune which);     /* in force; safe from any thread */
 double fg_tuning_default(const fg_app *app, fg_tune which); /* where nothing is stored */
 double fg_tuning_min(const fg_app *app, fg_tune which);
+/* Whether this server can have it at all: SageMaker only where it was started with an image. */
+bool fg_tuning_is_offered(const fg_app *app, fg_tune which);
 /* Those that are marked as changed, all or none; NaN: back to the default. FG_ERR_INPUT names the setting. */
 fg_code fg_tuning_set(fg_app *app, const double values[FG_TUNE_COUNT], const bool changed[FG_TUNE_COUNT],
                       const fg_actor *actor, fg_error *err) FG_MUST_CHECK;
@@ -311,6 +314,12 @@ typedef struct fg_retained {
 fg_code fg_retention_apply(fg_app *app, fg_retained *gone, fg_error *err) FG_MUST_CHECK;
 /* Members, chips, originals, classifier versions, jobs and attempts, for good; keys and settings stay. */
 fg_code fg_reset(fg_app *app, const fg_actor *actor, fg_error *err) FG_MUST_CHECK;
+
+/* Whether training on SageMaker has all it needs: credentials, image, role, bucket. */
+fg_code fg_app_can_train_remote(fg_app *app, fg_error *err) FG_MUST_CHECK;
+/* The name of the endpoint that decides; "" where the active classifier does, or nobody can be asked. Valid
+ * as long as the app. */
+const char *fg_app_endpoint(fg_app *app);
 
 /* -- JSON, the same documents on the command line and over HTTP (needs jansson.h) -- */
 

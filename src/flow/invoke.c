@@ -54,6 +54,14 @@ static fg_code find_classifier(judge *j, fg_error *err)
         j->proba = artifact->probability;
         return FG_OK;
     }
+    /* Two that decide would not agree for long. */
+    fg_remote *remote = NULL;
+    if ((rc = fg_app_remote(j->app, &remote, err)) != FG_OK)
+        return rc;
+    if (remote)
+        return FG_FAIL(err, FG_ERR_STATE,
+                       "the SageMaker endpoint %s decides here; send rows and photos to that one",
+                       fg_remote_endpoint(remote));
     if ((rc = fg_active_acquire(j->app, &j->active, err)) != FG_OK)
         return rc;
     j->classifier = j->active->classifier;

@@ -7,7 +7,8 @@
 
 #include "flow/flow.h"
 
-typedef struct fg_remote fg_remote; /* safe to share between threads */
+typedef struct fg_remote
+    fg_remote; /* threads may share it to invoke, rank and describe; else one at a time */
 
 /* settings: endpoint, aws-file, region, sagemaker-url and, for what makes something, bucket, aws-role, image,
  * instance, instances; all borrowed. Nothing is sent yet. */
@@ -29,6 +30,8 @@ typedef struct fg_remote_state { /* of a job or an endpoint; "" where it does no
     double seconds;  /* waited */
 } fg_remote_state;
 
+/* Whether the settings have all that training needs; FG_ERR_USAGE names what is missing. */
+fg_code fg_remote_can_train(const fg_remote *remote, fg_error *err) FG_MUST_CHECK;
 /* Uploads the dataset and starts a job; with the setting `wait`, to its end: FG_ERR_STATE where it failed,
  * with the job's own reason, and the dataset is deleted from the bucket then. FG_ERR_CANCELLED leaves the job
  * running. The app needs its store and its engine. */
@@ -38,6 +41,11 @@ fg_code fg_remote_train(fg_remote *remote, fg_app *app, const fg_actor *actor, c
  * updates it without a gap. */
 fg_code fg_remote_deploy(fg_remote *remote, const fg_progress *progress, fg_remote_state *endpoint,
                          fg_error *err) FG_MUST_CHECK;
+/* Both, to their end, by the app's settings: what the web app's "Train and deploy" does. Cancelled, the job
+ * is told to stop and the dataset is deleted; an endpoint that is already changing goes on changing. */
+fg_code fg_remote_train_and_deploy(fg_app *app, const fg_actor *actor, const fg_progress *progress,
+                                   fg_remote_state *job, fg_remote_state *endpoint,
+                                   fg_error *err) FG_MUST_CHECK;
 /* FG_ERR_NOT_FOUND; job NULL: the last one there is. */
 fg_code fg_remote_job(fg_remote *remote, const char *job, fg_remote_state *state,
                       fg_error *err) FG_MUST_CHECK;

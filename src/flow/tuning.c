@@ -21,6 +21,7 @@ const fg_tuning fg_tunings[FG_TUNE_COUNT] = {
     [FG_TUNE_RETENTION_ORIGINALS] = {"retention_originals_days", 0, days, FG_TUNING_WHOLE},
     [FG_TUNE_RETENTION_CHIPS]     = {"retention_chips_days", 0, days, FG_TUNING_WHOLE},
     [FG_TUNE_RETENTION_ATTEMPTS]  = {"retention_attempts_days", 0, days, FG_TUNING_WHOLE},
+    [FG_TUNE_SAGEMAKER]           = {"sagemaker", 0, 1, FG_TUNING_SWITCH},
 };
 /* clang-format on */
 
@@ -52,6 +53,8 @@ double fg_tuning_default(const fg_app *app, fg_tune which)
         return given(s->max_pitch, q->max_pitch);
     case FG_TUNE_MAX_ROLL:
         return given(s->max_roll, q->max_roll);
+    case FG_TUNE_SAGEMAKER:
+        return strcmp(s->train_on, "sagemaker") == 0;
     case FG_TUNE_RETENTION_ORIGINALS:
     case FG_TUNE_RETENTION_CHIPS:
     case FG_TUNE_RETENTION_ATTEMPTS:
@@ -65,6 +68,11 @@ double fg_tuning_min(const fg_app *app, fg_tune which)
 {
     /* The detector was opened for faces from this size on and cannot find smaller ones. */
     return which == FG_TUNE_MIN_FACE ? fg_tuning_default(app, which) : fg_tunings[which].min;
+}
+
+bool fg_tuning_is_offered(const fg_app *app, fg_tune which)
+{
+    return which != FG_TUNE_SAGEMAKER || (app->settings->image && *app->settings->image);
 }
 
 double fg_tuning_get(const fg_app *app, fg_tune which)
@@ -83,6 +91,9 @@ static fg_code check(const fg_app *app, fg_tune which, double value, fg_error *e
 {
     const fg_tuning *t = &fg_tunings[which];
     double min = fg_tuning_min(app, which);
+    if (!fg_tuning_is_offered(app, which))
+        return FG_FAIL(err, FG_ERR_INPUT,
+                       "%s: the server has to be started with --image, a role and a bucket", t->name);
     if (isnan(value) ||
         (value >= min && value <= t->max && (t->kind == FG_TUNING_NUMBER || value == floor(value))))
         return FG_OK;
@@ -105,6 +116,15 @@ fg_code fg_tuning_load(fg_app *app, fg_error *err)
     return rc;
 }
 
+/* Said now, and not by the first training that fails. */
+static fg_code check_remote(fg_app *app, fg_error *err)
+{
+    fg_error why = {0};
+    return fg_app_can_train_remote(app, &why) == FG_OK
+               ? FG_OK
+               : FG_FAIL(err, FG_ERR_INPUT, "%s: %s", fg_tunings[FG_TUNE_SAGEMAKER].name, why.msg);
+}
+
 fg_code fg_tuning_set(fg_app *app, const double values[FG_TUNE_COUNT], const bool changed[FG_TUNE_COUNT],
                       const fg_actor *actor, fg_error *err)
 {
@@ -115,6 +135,8 @@ fg_code fg_tuning_set(fg_app *app, const double values[FG_TUNE_COUNT], const boo
         if (!changed[i])
             continue;
         rc = check(app, (fg_tune)i, values[i], err);
+        if (rc == FG_OK && i == FG_TUNE_SAGEMAKER && values[i] == 1)
+            rc = check_remote(app, err);
         fg_setting_value *v = &stored[count++];
         *v = (fg_setting_value){.value = values[i]};
         memcpy(v->name, fg_tunings[i].name, strlen(fg_tunings[i].name) + 1);

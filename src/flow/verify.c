@@ -56,7 +56,12 @@ static fg_code find_named(fg_app *app, const fg_remote_score *named, double simi
 static fg_code rank_remote(fg_app *app, judge *j, const float *probe, int size, fg_ranking *ranking,
                            fg_error *err)
 {
-    fg_code rc = fg_remote_rank(j->remote, probe, size, &j->verdict, err);
+    fg_error why = {0};
+    fg_code rc = fg_remote_rank(j->remote, probe, size, &j->verdict, &why);
+    if (rc == FG_ERR_NOT_FOUND) /* as where nothing is trained */
+        rc = FG_FAIL(err, FG_ERR_STATE, "%s; train and deploy first", why.msg);
+    else if (rc != FG_OK && err)
+        *err = why;
     const double similarity = isfinite(j->verdict.similarity) ? j->verdict.similarity : 0;
     if (rc == FG_OK)
         rc = find_named(app, &j->verdict.best, similarity, &ranking->best, err);

@@ -160,6 +160,8 @@ fg_code fg_reply_job(fg_request *r, fg_job_order *order, fg_error *err)
 fg_code fg_api_train(fg_request *r, fg_error *err)
 {
     fg_job_order order = {.kind = FG_JOB_TRAIN};
+    if (fg_tuning_get(r->server->app, FG_TUNE_SAGEMAKER) != 0)
+        order.kind = FG_JOB_SAGEMAKER;
     fg_request_order(r, &order);
     return fg_reply_job(r, &order, err);
 }

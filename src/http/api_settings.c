@@ -20,6 +20,8 @@ fg_code fg_api_settings(fg_request *r, fg_error *err)
     for (int i = 0; i < FG_TUNE_COUNT; i++) {
         const fg_tune which = (fg_tune)i;
         const fg_tuning *t = &fg_tunings[i];
+        if (!fg_tuning_is_offered(app, which))
+            continue;
         json_object_set_new(document, t->name, value_json(t, fg_tuning_get(app, which)));
         json_object_set_new(defaults, t->name, value_json(t, fg_tuning_default(app, which)));
         if (t->kind != FG_TUNING_SWITCH)

@@ -10,18 +10,22 @@ fg_code fg_api_about(fg_request *r, fg_error *err)
 {
     const fg_engine_info *info = fg_engine_info_view(fg_app_engine(r->server->app));
     const fg_settings *s = r->server->settings;
+    const char *endpoint = fg_app_endpoint(r->server->app);
+    const bool sagemaker = fg_tuning_get(r->server->app, FG_TUNE_SAGEMAKER) != 0;
     int64_t active = 0;
     fg_code rc = fg_store_version_active(fg_app_store(r->server->app), &active, err);
     if (rc != FG_OK)
         return rc;
     return fg_reply_json(
         r, 200,
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:i, s:i, s:i, s:o}", "version", fg_version(),
-                  "embedder", info->embedder, "model_hash", info->model_hash, "detector", info->detector,
-                  "precision", fg_precision_name(info->precision), "embedding_size", info->embedding_size,
-                  "threshold", s->threshold, "every", (int)fg_tuning_get(r->server->app, FG_TUNE_EVERY),
-                  "max_upload_mb", s->max_upload_mb, "workers", fg_pool_workers(r->server->pool),
-                  "classifier", active ? json_integer(active) : json_null()),
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:f, s:i, s:i, s:i, s:o, s:s, s:o}", "version",
+                  fg_version(), "embedder", info->embedder, "model_hash", info->model_hash, "detector",
+                  info->detector, "precision", fg_precision_name(info->precision), "embedding_size",
+                  info->embedding_size, "threshold", s->threshold, "every",
+                  (int)fg_tuning_get(r->server->app, FG_TUNE_EVERY), "max_upload_mb", s->max_upload_mb,
+                  "workers", fg_pool_workers(r->server->pool), "classifier",
+                  active ? json_integer(active) : json_null(), "train_on", sagemaker ? "sagemaker" : "here",
+                  "endpoint", *endpoint ? json_string(endpoint) : json_null()),
         err);
 }
 

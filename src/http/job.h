@@ -49,7 +49,14 @@ typedef struct fg_job {
     struct fg_job *next; /* older */
 } fg_job;
 
-extern const char *const fg_job_kind_names[];
+extern const char *const fg_job_kind_names[FG_JOB_KINDS];
+
+enum { FG_JOB_LANES = 2 }; /* work of this machine, and of others */
+typedef struct fg_job_lane {
+    struct fg_jobs *jobs;
+    pthread_t thread;
+    bool has_thread;
+} fg_job_lane;
 
 struct fg_jobs {
     fg_app *app;
@@ -61,8 +68,7 @@ struct fg_jobs {
     fg_job *newest;
     int count;
     bool stopping;
-    pthread_t thread;
-    bool has_thread;
+    fg_job_lane lanes[FG_JOB_LANES];
 };
 
 enum { FG_JOB_EVENTS_APART = 1000000 }; /* between the event numbers of two attempts */

@@ -1,5 +1,6 @@
 #include "http/job.h"
 
+#include "flow/remote.h"
 #include "http/thumb.h"
 
 #include <stdio.h>
@@ -39,7 +40,10 @@ static bool on_progress(void *context, const char *what, long done, long total)
     fg_job *job = context;
     bool shows;
     pthread_mutex_lock(&job->jobs->lock);
-    shows = total <= 100 || done == total || done * 100 / total != job->progress_done * 100 / total;
+    if (total == 0) /* seconds that pass */
+        shows = done != job->progress_done || strcmp(what, job->progress_what) != 0;
+    else
+        shows = total <= 100 || done == total || done * 100 / total != job->progress_done * 100 / total;
     snprintf(job->progress_what, sizeof job->progress_what, "%s", what);
     job->progress_done = done;
     job->progress_total = total;
@@ -157,10 +161,26 @@ static fg_code run_train(fg_job *job, fg_worker *worker, json_t **result, fg_err
     return rc;
 }
 
+static fg_code run_sagemaker(fg_job *job, json_t **result, fg_error *err)
+{
+    fg_remote_state trained, endpoint;
+    const fg_actor actor = {job->order.who, job->order.source};
+    const fg_progress progress = {on_progress, job};
+    fg_code rc = fg_remote_train_and_deploy(job->jobs->app, &actor, &progress, &trained, &endpoint, err);
+    if (rc == FG_OK)
+        *result =
+            json_pack("{s:s, s:s, s:s, s:I, s:f, s:f}", "endpoint", endpoint.name, "status", endpoint.status,
+                      "training_job", trained.name, "templates", (json_int_t)trained.rows, "train_seconds",
+                      trained.seconds, "deploy_seconds", endpoint.seconds);
+    return rc;
+}
+
 fg_code fg_job_run(fg_job *job, json_t **result, fg_error *err)
 {
     fg_worker *worker = NULL;
     *result = NULL;
+    if (job->order.kind == FG_JOB_SAGEMAKER)
+        return run_sagemaker(job, result, err);
     /* For this job alone, so that an idle server does not hold the memory of one more network. */
     fg_code rc = fg_worker_new(&worker, job->jobs->app, err);
     if (rc == FG_OK)

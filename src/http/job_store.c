@@ -216,9 +216,12 @@ static fg_code read_order(fg_job *job, const json_t *order, fg_error *err)
     const char *kind = json_string_value(json_object_get(order, "kind"));
     const json_t *rights = json_object_get(order, "rights");
     const size_t count = json_array_size(rights);
-    if (!kind)
+    int at = 0;
+    while (kind && at < FG_JOB_KINDS && strcmp(kind, fg_job_kind_names[at]) != 0)
+        at++;
+    if (!kind || at == FG_JOB_KINDS)
         return FG_FAIL(err, FG_ERR_INPUT, "its record is damaged");
-    o->kind = strcmp(kind, fg_job_kind_names[FG_JOB_TRAIN]) == 0 ? FG_JOB_TRAIN : FG_JOB_ENROLL;
+    o->kind = (fg_job_kind)at;
     o->name = dup_text(order, "name");
     o->role = dup_text(order, "role");
     o->every = (int)json_integer_value(json_object_get(order, "every"));

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const char *const state_names[] = {"queued", "running", "done", "failed", "cancelled"};
-const char *const fg_job_kind_names[] = {"enroll", "train"};
+const char *const fg_job_kind_names[FG_JOB_KINDS] = {"enroll", "train", "sagemaker"};
 enum { THUMBS_TOLD = 12 };
 
 void fg_job_order_deinit(fg_job_order *order)
@@ -179,12 +179,13 @@ static void interrupt(fg_job *job)
                  "job %s was interrupted; the next start does it again", job->id);
 }
 
-/* The oldest waiting job, under the lock. */
-static fg_job *next_waiting(fg_jobs *jobs)
+/* The lane's oldest waiting job, under the lock. */
+static fg_job *next_waiting(const fg_job_lane *lane)
 {
+    const bool elsewhere = lane != lane->jobs->lanes;
     fg_job *oldest = NULL;
-    for (fg_job *j = jobs->newest; j; j = j->next)
-        if (j->state == FG_JOB_QUEUED)
+    for (fg_job *j = lane->jobs->newest; j; j = j->next)
+        if (j->state == FG_JOB_QUEUED && (j->order.kind == FG_JOB_SAGEMAKER) == elsewhere)
             oldest = j;
     return oldest;
 }
@@ -218,12 +219,13 @@ static void run_job(fg_jobs *jobs, fg_job *job)
 
 static void *serve(void *context)
 {
-    fg_jobs *jobs = context;
+    const fg_job_lane *lane = context;
+    fg_jobs *jobs = lane->jobs;
     /* On Linux this lowers the calling thread alone: a photo at the door goes before an enrolment. */
     (void)setpriority(PRIO_PROCESS, 0, 5);
     pthread_mutex_lock(&jobs->lock);
     while (!jobs->stopping) {
-        fg_job *job = next_waiting(jobs);
+        fg_job *job = next_waiting(lane);
         if (!job) {
             pthread_cond_wait(&jobs->changed, &jobs->lock);
             continue;
@@ -306,9 +308,13 @@ fg_code fg_jobs_open(fg_jobs **jobs, fg_app *app, fg_metrics *metrics, fg_upload
         rc = load_jobs(j, err);
     if (rc == FG_OK) {
         fg_jobs_sweep(j);
-        j->has_thread = pthread_create(&j->thread, NULL, serve, j) == 0;
-        if (!j->has_thread)
-            rc = FG_FAIL(err, FG_ERR_MEMORY, "cannot start the thread of the jobs");
+        for (int i = 0; i < FG_JOB_LANES && rc == FG_OK; i++) {
+            fg_job_lane *lane = &j->lanes[i];
+            lane->jobs = j;
+            lane->has_thread = pthread_create(&lane->thread, NULL, serve, lane) == 0;
+            if (!lane->has_thread)
+                rc = FG_FAIL(err, FG_ERR_MEMORY, "cannot start the threads of the jobs");
+        }
     }
     if (rc != FG_OK) {
         fg_jobs_close(j);
@@ -333,8 +339,9 @@ void fg_jobs_close(fg_jobs *jobs)
     if (!jobs)
         return;
     fg_jobs_stop(jobs);
-    if (jobs->has_thread)
-        pthread_join(jobs->thread, NULL);
+    for (int i = 0; i < FG_JOB_LANES; i++)
+        if (jobs->lanes[i].has_thread)
+            pthread_join(jobs->lanes[i].thread, NULL);
     for (fg_job *j = jobs->newest, *next; j; j = next) {
         next = j->next;
         free_job(j);

@@ -1,5 +1,6 @@
 /* Long work in the background: enrolments and trainings, one after the other on one thread of their own, with
- * progress that can be watched and a stop that is obeyed.
+ * progress that can be watched and a stop that is obeyed. Trainings on SageMaker, which are mostly waiting,
+ * have another, so that enrolments do not wait for them.
  *
  * The table is bounded. Jobs are in the store and their files in DATA/jobs/<id>/, locked (flock) by the
  * server that has them: a server that ends, however it does, leaves its unfinished jobs to the next start,
@@ -27,7 +28,8 @@ enum {
     FG_JOB_THUMBS = 240,     /* kept of one job, the newest */
 };
 
-typedef enum fg_job_kind { FG_JOB_ENROLL, FG_JOB_TRAIN } fg_job_kind;
+/* FG_JOB_SAGEMAKER: train and deploy there. */
+typedef enum fg_job_kind { FG_JOB_ENROLL, FG_JOB_TRAIN, FG_JOB_SAGEMAKER, FG_JOB_KINDS } fg_job_kind;
 
 typedef struct fg_job_file {
     char *path; /* moved into the job's folder when the job is taken, and unlinked with it */

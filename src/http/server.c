@@ -150,6 +150,15 @@ static void sweep_uploads(void *uploads)
     fg_uploads_sweep(uploads);
 }
 
+/* Whoever starts a server that trains on SageMaker hears at once what is missing. */
+static fg_code check_training(fg_server *s, fg_error *err)
+{
+    if (fg_tuning_default(s->app, FG_TUNE_SAGEMAKER) == 0)
+        return FG_OK;
+    fg_code rc = fg_app_can_train_remote(s->app, err);
+    return rc == FG_OK ? FG_OK : fg_error_prefix(err, rc, "--train-on sagemaker");
+}
+
 /* What only a server with a team of its own has. */
 static fg_code open_team(fg_server *s, char admin_key[FG_KEY_TEXT], fg_error *err)
 {
@@ -160,7 +169,7 @@ static fg_code open_team(fg_server *s, char admin_key[FG_KEY_TEXT], fg_error *er
             FG_OK ||
         (rc = fg_sessions_new(&s->sessions, err)) != FG_OK ||
         (rc = fg_web_open(&s->web, s->settings->web, err)) != FG_OK ||
-        (rc = fg_tuning_load(s->app, err)) != FG_OK ||
+        (rc = fg_tuning_load(s->app, err)) != FG_OK || (rc = check_training(s, err)) != FG_OK ||
         (rc = fg_jobs_open(&s->jobs, s->app, &s->metrics, s->uploads, err)) != FG_OK ||
         (rc = fg_janitor_open(&s->janitor, s->app, sweep_uploads, s->uploads, err)) != FG_OK)
         return rc;

@@ -37,13 +37,16 @@ import botocore.session
 import botocore.validate
 
 ACCOUNT = '123456789012'
-TRAINING = ('Starting', 'Downloading', 'Training', 'Uploading')
 
 
 class Refused(Exception):
     def __init__(self, code, message, status=400, **more):
         super().__init__(message)
         self.code, self.message, self.status, self.more = code, message, status, more
+
+
+class Stopped(Exception):
+    pass
 
 
 def check(shape, value, where=''):
@@ -232,6 +235,12 @@ class SageMaker:
         job = self.find(self.jobs, TrainingJobName, 'training-job')
         return {k: v for k, v in job.items() if k != 'thread'} | {'TrainingJobArn': self.arn('training-job', TrainingJobName)}
 
+    def StopTrainingJob(self, TrainingJobName):
+        job = self.find(self.jobs, TrainingJobName, 'training-job')
+        if job['TrainingJobStatus'] not in ('InProgress', 'Stopping'):
+            raise Refused('ValidationException', f'The request was rejected because the training job is in status {job["TrainingJobStatus"]}.')
+        job.update(TrainingJobStatus='Stopping', SecondaryStatus='Stopping')
+
     def ListTrainingJobs(self, NameContains='', StatusEquals=None, **p):
         rows, more = self.page(self.jobs, 'TrainingJobName', NameContains, StatusEquals, 'TrainingJobStatus', **p)
         for row in rows:
@@ -312,12 +321,30 @@ class SageMaker:
         keep = ('PATH', 'LANG', 'TMPDIR', 'ASAN_OPTIONS', 'UBSAN_OPTIONS', 'FACEGATE_MODEL_PATH')
         return {k: os.environ[k] for k in keep if k in os.environ} | {'FACEGATE_SAGEMAKER_ROOT': str(root), 'HOME': str(root)} | more
 
+    @staticmethod
+    def next(job, secondary):
+        if job['TrainingJobStatus'] == 'Stopping':
+            raise Stopped
+        job['SecondaryStatus'] = secondary
+
+    def run_container(self, job, root):
+        """`facegate train`, ended by SIGTERM where the job is stopped."""
+        with open(root / 'log', 'w') as log:
+            process = subprocess.Popen([os.environ['FACEGATE'], 'train'], env=self.environment(root), stdout=log, stderr=log, cwd=root)
+            while process.poll() is None:
+                if job['TrainingJobStatus'] == 'Stopping':
+                    process.terminate()
+                    process.wait()
+                    raise Stopped
+                time.sleep(0.02)
+        return process.returncode
+
     def train(self, job):
         name = job['TrainingJobName']
         root = self.folder / 'jobs' / name
         try:
             time.sleep(self.tick)
-            job['SecondaryStatus'] = 'Downloading'
+            self.next(job, 'Downloading')
             channels = {}
             for channel in job['InputDataConfig']:
                 source = channel['DataSource']['S3DataSource']
@@ -338,13 +365,13 @@ class SageMaker:
             for folder in ('model', 'output'):
                 (root / folder).mkdir()
             time.sleep(self.tick)
-            job['SecondaryStatus'] = 'Training'
-            done = subprocess.run([os.environ['FACEGATE'], 'train'], env=self.environment(root), capture_output=True, text=True, cwd=root)
-            if done.returncode != 0:
+            self.next(job, 'Training')
+            status = self.run_container(job, root)
+            if status != 0:
                 failure = root / 'output/failure'
                 said = failure.read_text() if failure.exists() else ''
-                raise Refused('AlgorithmError', f'{said[:900].strip()}, exit code: {done.returncode}')
-            job['SecondaryStatus'] = 'Uploading'
+                raise Refused('AlgorithmError', f'{said[:900].strip()}, exit code: {status}')
+            self.next(job, 'Uploading')
             archive = root / 'model.tar.gz'
             with tarfile.open(archive, 'w:gz') as tar:
                 for item in (root / 'model').iterdir():
@@ -352,6 +379,8 @@ class SageMaker:
             url = f'{job["OutputDataConfig"]["S3OutputPath"].rstrip("/")}/{name}/output/model.tar.gz'
             self.s3.upload_file(str(archive), *self.split(url))
             job.update(ModelArtifacts={'S3ModelArtifacts': url}, TrainingJobStatus='Completed', SecondaryStatus='Completed')
+        except Stopped:
+            job.update(TrainingJobStatus='Stopped', SecondaryStatus='Stopped')
         except Refused as e:
             job.update(FailureReason=f'{e.code}: {e.message}', TrainingJobStatus='Failed', SecondaryStatus='Failed')
         except Exception as e:

@@ -1,10 +1,12 @@
 #define _GNU_SOURCE
+#include "base/clock.h"
 #include "base/file.h"
 #include "blob/blob.h"
 #include "cloud/s3.h"
 #include "cloud/sigv4.h"
 #include "cloud/xml.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
@@ -332,6 +335,45 @@ static void a_redirect_gets_no_credentials(void **state)
     close_bucket(&b);
 }
 
+static bool three_times(void *context)
+{
+    int *left = context;
+    return (*left)-- > 0;
+}
+
+/* In a pause that the service asks for, and while a service that took the connection says nothing. */
+static void whoever_cancels_does_not_wait(void **state)
+{
+    fixture *f = *state;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    char silent[64];
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, 1) == 0 &&
+                getsockname(fd, (struct sockaddr *)&address, &size) == 0);
+    snprintf(silent, sizeof silent, "http://127.0.0.1:%d", ntohs(address.sin_port));
+    setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", SECRET, 1);
+    answers(f, "HTTP/1.1 503 Slow Down\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    for (int i = 0; i < 2; i++) {
+        int left = 3;
+        fg_aws *aws = NULL;
+        fg_s3 *s3 = NULL;
+        const fg_aws_options options = {.region = "eu-west-1", .go_on = three_times, .context = &left};
+        ok(fg_aws_open(&aws, &options, &f->err));
+        ok(fg_s3_open(&s3, aws, &(fg_s3_options){.url = "s3://faces", .endpoint = i ? silent : f->server.url},
+                      &f->err));
+        const double start = fg_clock_monotonic_ms();
+        fails(fg_s3_put(s3, "k", "x", 1, &f->err), FG_ERR_CANCELLED, "s3://faces/k: cancelled");
+        assert_true(fg_clock_monotonic_ms() - start < 9000);
+        assert_true(left < 0);
+        fg_s3_close(s3);
+        fg_aws_close(aws);
+    }
+    assert_int_equal(f->server.served, 1);
+    close(fd);
+}
+
 static void expired_credentials_are_renewed_once(void **state)
 {
     fixture *f = *state;
@@ -617,6 +659,7 @@ int main(void)
         TEST(what_may_pass_is_tried_again),
         TEST(what_cannot_pass_is_not),
         TEST(a_redirect_gets_no_credentials),
+        TEST(whoever_cancels_does_not_wait),
         TEST(expired_credentials_are_renewed_once),
         TEST(a_broken_download_goes_on),
         TEST(what_comes_is_checked),

@@ -5,7 +5,7 @@ import {may} from './session.js';
 import {actions, decisions, exactly, percent, reason, when} from './words.js';
 
 const actionIcons = {
-  enroll: 'video', train: 'train', activate: 'train', member_set: 'edit', member_remove: 'bin', key_create: 'key', key_revoke: 'key',
+  enroll: 'video', train: 'train', deploy: 'train', activate: 'train', member_set: 'edit', member_remove: 'bin', key_create: 'key', key_revoke: 'key',
   sign_in: 'one', settings: 'settings', reset: 'retry', export: 'down', import: 'upload', invoke: 'numbers',
 };
 

@@ -1,6 +1,7 @@
 import {get} from './api.js';
 import {h, icon, note} from './dom.js';
 import {rightTags} from './rights.js';
+import {inUse, trained} from './trained.js';
 import {plural, when} from './words.js';
 
 export const title = 'Team';
@@ -16,7 +17,7 @@ export async function show(main, go) {
   const [{members}, about, {jobs}] = await Promise.all([
     get('/api/v1/members'), get('/api/v1/about'), get('/api/v1/jobs?open=1').catch(() => ({jobs: []}))]);
   const working = jobs.filter(j => j.kind === 'enroll');
-  const active = about.classifier === null ? null : await get(`/api/v1/classifiers/${about.classifier}`).catch(() => null);
+  const active = await trained(about, await inUse(about));
   const isNew = m => active && m.created > active.created;
   if (!members.length && !working.length) return main.append(h('h1', {class: 'hidden-label'}, 'Team'), firstRun());
   const list = h('ul', {class: 'members'}, members.map(card));

@@ -21,7 +21,7 @@ export async function show(main) {
   const cameraButton = h('button', {onclick: toggleCamera}, icon('camera'), 'Use the camera');
   const outcome = h('div', {class: 'stack'}, waiting()), said = h('p', {class: 'hidden-label', role: 'status'});
 
-  const untrained = about.classifier !== null ? '' : note('info', h('div', {class: 'row between'},
+  const untrained = about.classifier !== null || about.endpoint ? '' : note('info', h('div', {class: 'row between'},
     h('span', {}, members.length || !may('enroll') ? 'Nothing is trained yet.' : 'There are no members yet.'),
     may('enroll') && h('a', {class: 'button main', href: members.length ? '/train' : '/add'}, members.length ? 'Train' : 'Add the first member')));
 

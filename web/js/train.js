@@ -1,8 +1,9 @@
-import {follow, get, post} from './api.js';
+import {call, follow, get, post} from './api.js';
 import {bar, h, icon, note, notice} from './dom.js';
 import {report} from './report.js';
 import {may} from './session.js';
-import {exactly, percent, plural, rate, when} from './words.js';
+import {inUse, trained} from './trained.js';
+import {exactly, percent, plural, rate, seconds, when} from './words.js';
 
 export const title = 'Train and deploy';
 const FACES = 10; // shown as a sample
@@ -10,16 +11,19 @@ const VERSIONS = 12; // shown at first
 
 export async function show(main, go) {
   const list = limit => get(`/api/v1/classifiers?brief=1&limit=${limit}`).then(answer => answer.classifiers);
-  const [{members}, newest, about] = await Promise.all([get('/api/v1/members'), list(VERSIONS), get('/api/v1/about')]);
-  const active = about.classifier === null ? null : await get(`/api/v1/classifiers/${about.classifier}`).catch(() => null);
+  const [{members}, newest, {jobs}, about] = await Promise.all([
+    get('/api/v1/members'), list(VERSIONS), get('/api/v1/jobs?open=1').catch(() => ({jobs: []})), get('/api/v1/about')]);
+  const active = await inUse(about);
   const pictures = members.reduce((sum, m) => sum + m.templates, 0);
-  const waiting = active ? members.filter(m => m.created > active.created) : members;
+  const known = await trained(about, active), remote = about.train_on === 'sagemaker';
+  const waiting = known ? members.filter(m => m.created > known.created) : members;
   const status = h('p', {'aria-live': 'polite'}), progress = bar('Training');
-  const busy = h('div', {class: 'stack', hidden: true}, status, progress);
+  const cancel = h('button', {onclick: halt}, 'Stop');
+  const busy = h('div', {class: 'stack', hidden: true}, status, progress, h('div', {class: 'row'}, cancel));
   const said = h('div', {'aria-live': 'polite'});
-  const button = h('button', {class: 'main', onclick: start, disabled: !members.length}, icon('train'), active ? 'Train again' : 'Train');
+  const button = h('button', {class: 'main', onclick: start, disabled: !members.length}, icon('train'), known ? 'Train again' : 'Train');
   const download = (href, text, more = '') => h('a', {class: `button ${more} ${pictures ? '' : 'off'}`, href: pictures ? href : null, download: '', 'aria-disabled': pictures ? null : 'true'}, !more && icon('down'), text);
-  let stop = null;
+  let stop = null, work = null;
 
   main.append(
     h('div', {class: 'head'}, h('h1', {}, title), h('p', {}, 'Teaches Facegate to tell your team apart from each other, and from everybody else.')),
@@ -33,15 +37,19 @@ export async function show(main, go) {
           h('div', {class: 'sample numbers', 'aria-hidden': 'true'}, icon('numbers')),
           h('p', {class: 'amount'}, pictures.toLocaleString('en'), ' × ', plural(about.embedding_size, 'number'), h('span', {class: 'soft small'}, ` by ${about.embedder}`)),
           h('div', {class: 'row'}, download('/api/v1/dataset.npz', 'Dataset (.npz)'), download('/api/v1/dataset.pickle', 'or .pickle', 'plain small'))),
-        step(3, Boolean(active) && !waiting.length, 'Train and deploy', 'From the numbers a classifier learns your team, and is put to use at once.',
-          h('p', {class: 'amount'}, !members.length ? 'There is nobody to learn yet.' : waiting.length && active ? `New since the last training: ${waiting.map(m => m.name).join(', ')}.`
-            : active ? `Version ${active.version} knows everybody.` : 'Ready for the first training.'),
+        step(3, Boolean(known) && !waiting.length, 'Train and deploy', remote ? 'From the numbers a training job on SageMaker learns your team, and an endpoint there decides. That takes some minutes.'
+          : 'From the numbers a classifier learns your team, and is put to use at once.',
+          h('p', {class: 'amount'}, !members.length ? 'There is nobody to learn yet.' : waiting.length && known ? `New since the last training: ${waiting.map(m => m.name).join(', ')}.`
+            : known ? `${known.name} knows everybody.` : 'Ready for the first training.'),
           busy, said,
-          h('div', {class: 'row'}, members.length ? button : h('a', {class: 'button main', href: '/add'}, icon('plus'), 'Add the first member'), active && h('a', {class: 'button', href: '/test'}, icon('face'), 'Test it')))),
-      active && h('section', {class: 'card stack'},
+          h('div', {class: 'row'}, members.length ? button : h('a', {class: 'button main', href: '/add'}, icon('plus'), 'Add the first member'), known && h('a', {class: 'button', href: '/test'}, icon('face'), 'Test it')))),
+      active && !about.endpoint && h('section', {class: 'card stack'},
         h('div', {class: 'row between'}, h('h2', {}, `Version ${active.version} is in use`), h('span', {class: 'soft small', title: exactly(active.created)}, `trained ${when(active.created)}`)),
         active.report && active.report.members ? report(active.report) : null),
       newest.length > 0 && versions()));
+  // One that was begun elsewhere, or before this page was opened.
+  const running = jobs.find(j => j.kind !== 'enroll');
+  if (running) watch(running);
 
   function step(n, done, name, text, ...content) {
     return h('li', {class: `card stack ${done ? 'done' : ''}`}, h('div', {class: 'row'}, h('span', {class: 'count', 'aria-hidden': 'true'}, done ? icon('check') : String(n)), h('h2', {}, name)),
@@ -60,7 +68,8 @@ export async function show(main, go) {
         more.hidden = true;
       } catch (problem) { notice('bad', problem.message); }
     }}, 'Show older');
-    return h('section', {class: 'card stack'}, h('h2', {}, 'Versions'), box, h('div', {class: 'row', hidden: more.hidden}, more));
+    return h('section', {class: 'card stack'}, h('h2', {}, about.endpoint ? 'Versions on this server' : 'Versions'),
+      about.endpoint && h('p', {class: 'soft small'}, 'They rest while the endpoint decides.'), box, h('div', {class: 'row', hidden: more.hidden}, more));
   }
 
   function table(rows) {
@@ -95,24 +104,37 @@ export async function show(main, go) {
 
   async function start() {
     button.disabled = true;
-    busy.hidden = false;
     said.replaceChildren();
-    status.textContent = 'Waiting for its turn…';
     try {
-      const {job} = await post('/api/v1/train');
-      stop = follow(job.id, {
-        start: () => { status.textContent = 'Learning…'; },
-        progress: p => { progress.set(p.done, p.total); status.textContent = `Learning: ${p.what}`; },
-        end,
-      });
+      watch((await post('/api/v1/train')).job);
     } catch (problem) { end({state: 'failed', problem: {detail: problem.message}}); }
+  }
+
+  function watch(job) {
+    const place = job.kind === 'sagemaker' ? 'SageMaker' : 'Learning';
+    work = job.id;
+    button.disabled = true;
+    busy.hidden = cancel.disabled = false;
+    status.textContent = 'Waiting for its turn…';
+    stop = follow(job.id, {
+      start: () => { status.textContent = `${place}…`; },
+      progress: p => { progress.set(p.done, p.total); status.textContent = `${place}: ${p.what}${p.total ? '' : `, ${seconds(p.done)}`}`; },
+      end,
+    });
+  }
+
+  async function halt() {
+    cancel.disabled = true;
+    try { await call('DELETE', `/api/v1/jobs/${work}`); } catch (problem) { notice('bad', problem.message); }
   }
 
   function end(job) {
     busy.hidden = true;
     button.disabled = false;
+    if (job.state === 'cancelled') return said.replaceChildren(note('info', job.problem ? job.problem.detail : 'Stopped.'));
     if (job.state !== 'done') return said.replaceChildren(note('bad', job.problem ? job.problem.detail : 'The training ended early.'));
-    if (job.result.active) notice('good', `Version ${job.result.version} is trained and in use.`);
+    if (job.kind === 'sagemaker') notice('good', `Endpoint ${job.result.endpoint} is trained and in use.`);
+    else if (job.result.active) notice('good', `Version ${job.result.version} is trained and in use.`);
     else notice('unsure', `Version ${job.result.version} is trained, but measured worse than the one in use; that stays. You can activate it below.`, 15);
     go('/train', true);
   }

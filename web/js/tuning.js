@@ -19,10 +19,14 @@ const groups = [
     ['retention_chips_days', 'Cropped faces', 'days; what was learnt from them stays'],
     ['retention_attempts_days', 'Attempts in the activity', 'days'],
   ]],
+  ['Train and deploy', 'Where the team is learnt, and who decides at the door.', [
+    ['sagemaker', 'On SageMaker', 'whose endpoint then decides; numbers leave this server, pictures do not'],
+  ]],
 ];
 
 export function tuningSections(settings, mayChange) {
-  return groups.map(([name, text, rows]) => section(name, text, rows.filter(([key]) => key in settings)));
+  return groups.map(([name, text, rows]) => [name, text, rows.filter(([key]) => key in settings)]).filter(([, , rows]) => rows.length)
+    .map(group => section(...group));
 
   function section(name, text, rows) {
     const controls = new Map();

@@ -15,7 +15,7 @@ export const decisions = {
 };
 
 export const actions = {
-  verify: 'Photo tested', enroll: 'Member enrolled', train: 'Trained', activate: 'Version activated', member_set: 'Member changed',
+  verify: 'Photo tested', enroll: 'Member enrolled', train: 'Trained', deploy: 'Deployed', activate: 'Version activated', member_set: 'Member changed',
   member_remove: 'Member removed', key_create: 'Key made', key_revoke: 'Key revoked', sign_in: 'Signed in', settings: 'Setting changed',
   reset: 'Reset', export: 'Dataset exported', import: 'Dataset imported', invoke: 'Rows decided',
 };
