@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 enum { MAX_REDIRECTS = 5, MAX_TAG = 256, ANSWER_BYTES = 1 << 16 };
@@ -42,6 +43,54 @@ static fg_code restart(state *s, fg_error *err)
     return ftruncate(s->fd, 0) == 0 ? FG_OK : FG_FAIL_ERRNO(err, "cannot write", s->download->part);
 }
 
+static bool is_ours(int fd, struct stat *st)
+{
+    return fstat(fd, st) == 0 && S_ISREG(st->st_mode) && st->st_uid == geteuid() && st->st_nlink == 1 &&
+           (st->st_mode & 077) == 0;
+}
+
+/* Its name can be guessed. What somebody else has put there, who could change it after it was checked, or who
+ * means another file by it, is replaced by a new one. */
+static fg_code open_part(state *s, fg_error *err)
+{
+    const int flags = O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+    const char *part = s->download->part;
+    struct stat st;
+    s->fd = open(part, flags, 0600);
+    if (s->fd < 0 && errno != ELOOP && errno != ENXIO)
+        return FG_FAIL_ERRNO(err, "cannot write", part);
+    if (s->fd < 0 || !is_ours(s->fd, &st)) {
+        if (s->fd >= 0)
+            close(s->fd);
+        fg_download_forget(part);
+        s->fd = open(part, flags | O_EXCL, 0600);
+        if (s->fd < 0 || fstat(s->fd, &st) != 0)
+            return FG_FAIL_ERRNO(err, "cannot write", part);
+    }
+    s->have = (uint64_t)st.st_size;
+    return FG_OK;
+}
+
+/* Before the first byte: a disk that is full to the brim is everybody's trouble. */
+static fg_code check_room(const state *s, fg_error *err)
+{
+    const uint64_t needed = s->download->bytes - s->have;
+    struct statvfs fs;
+    if (fstatvfs(s->fd, &fs) != 0 || fs.f_frsize == 0 || fs.f_bavail >= needed / fs.f_frsize + 1)
+        return FG_OK;
+    return FG_FAIL(err, FG_ERR_FULL,
+                   "%s: %" PRIu64 " more bytes do not fit on the disk; free some space and try again",
+                   s->download->part, needed);
+}
+
+static bool is_printable(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (text[i] < ' ' || text[i] > '~')
+            return false;
+    return true;
+}
+
 /* A version on the server, to go on with that one alone. A tag that cannot be kept costs a check, not safety:
  * the hash has the last word. */
 static void keep_tag(const state *s, const fg_http_answer *answer)
@@ -51,7 +100,8 @@ static void keep_tag(const state *s, const fg_http_answer *answer)
         !fg_http_answer_header(answer, "last-modified", tag, sizeof tag))
         *tag = 0;
     unlink(s->tag_path);
-    if (*tag && fg_file_write_atomic(s->tag_path, tag, strlen(tag), NULL) != FG_OK)
+    if (*tag && is_printable(tag, strlen(tag)) &&
+        fg_file_write_atomic(s->tag_path, tag, strlen(tag), NULL) != FG_OK)
         unlink(s->tag_path);
 }
 
@@ -196,7 +246,7 @@ static fg_code ask(fg_http_client *client, state *s, bool *again, fg_error *err)
         snprintf(range, sizeof range, "Range: bytes=%" PRIu64 "-", s->have);
         headers[0] = range;
         if (fg_file_exists(s->tag_path) && fg_file_read(s->tag_path, &tag, NULL) == FG_OK && tag.size &&
-            !memchr(tag.data, '\n', tag.size)) {
+            is_printable((const char *)tag.data, tag.size)) {
             snprintf(if_range, sizeof if_range, "If-Range: %.*s", (int)tag.size, (const char *)tag.data);
             headers[1] = if_range;
         }
@@ -211,6 +261,9 @@ static fg_code ask(fg_http_client *client, state *s, bool *again, fg_error *err)
     s->begun = false;
     fg_code rc = fg_http_send(client, &request, &answer, err);
     const int status = answer.status;
+    if (rc == FG_ERR_LIMIT &&
+        status / 100 > 2) /* a long page to say that there is nothing: its head will do */
+        rc = FG_OK;
     if (rc != FG_OK || status / 100 == 2)
         goto done;
     if (status == 416 && s->have > 0) {
@@ -267,23 +320,18 @@ static fg_code fetch(fg_http_client *client, state *s, fg_error *err)
 fg_code fg_download_run(fg_http_client *client, const fg_download *d, uint64_t *resumed, fg_error *err)
 {
     state s = {.download = d, .fd = -1};
-    struct stat st;
-    fg_code rc = FG_OK;
+    fg_code rc;
     *resumed = 0;
     if (strncmp(d->url, "https://", 8) != 0 || strlen(d->url) >= sizeof s.url)
         return FG_FAIL(err, FG_ERR_MODEL, "%.200s: not an https address", d->url);
     snprintf(s.url, sizeof s.url, "%s", d->url);
     tag_path_of(d->part, s.tag_path);
-    s.fd = open(d->part, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (s.fd < 0 || fstat(s.fd, &st) != 0) {
-        rc = FG_FAIL_ERRNO(err, "cannot write", d->part);
+    if ((rc = open_part(&s, err)) != FG_OK)
         goto done;
-    }
-    s.have = (uint64_t)st.st_size;
     if (s.have > d->bytes || (s.have == d->bytes && check(&s, NULL) != FG_OK))
         rc = restart(&s, err);
     *resumed = s.have;
-    if (rc == FG_OK && s.have < d->bytes) {
+    if (rc == FG_OK && s.have < d->bytes && (rc = check_room(&s, err)) == FG_OK) {
         rc = fetch(client, &s, err);
         if (rc == FG_OK)
             rc = check(&s, err);

@@ -10,7 +10,9 @@
 
 typedef struct fg_download {
     const char *url;  /* https://... */
-    const char *part; /* the file that grows; beside it PART.tag, which tells versions on the server apart */
+    /* The file that grows, readable to its owner alone; what is there of somebody else's is replaced. Beside it
+     * PART.tag, which tells versions on the server apart. */
+    const char *part;
     uint64_t bytes;
     const char *sha256;          /* lower-case hex */
     const char *ca_file;         /* PEM; NULL: the system's authorities */

@@ -97,6 +97,8 @@ static fg_code parse_file(const context *c, const json_t *object, fg_model_file 
 {
     json_int_t bytes = 0;
     fg_code rc = get_name(c, object, "file", file->name, sizeof file->name);
+    if (rc == FG_OK && strcmp(file->name, MANIFEST) == 0) /* pulled, it would speak for all models */
+        rc = bad(c, "file", "another name than " MANIFEST);
     if (rc == FG_OK && json_object_get(object, "bytes"))
         rc = get_integer(c, object, "bytes", 0, (json_int_t)FG_MAX_MODEL_BYTES, &bytes);
     if (rc == FG_OK)

@@ -84,7 +84,7 @@ static fg_code lock_folder(const char *dir, int *fd, fg_error *err)
     fg_code rc = fg_path_join(path, sizeof path, dir, ".pull.lock", err);
     if (rc != FG_OK)
         return rc;
-    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (*fd < 0)
         return FG_FAIL_ERRNO(err, "cannot create", path);
     if (fcntl(*fd, F_SETLK, &whole) == 0)

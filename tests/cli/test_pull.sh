@@ -209,6 +209,53 @@ https_proxy=http://127.0.0.1:1 run 1 models pull far
 says err "cannot connect"
 end
 
+# The part's name can be guessed: what is put there beforehand is neither followed nor kept open to others.
+begin a_part_of_somebody_elses
+manifest
+part=data/models/far.onnx.$(sha256sum files/far.onnx | cut -c1-12).part
+for trap in link mode second fifo; do
+    fresh
+    mkdir -p data/models
+    chmod 700 data data/models
+    echo precious >precious
+    case $trap in
+    link) ln -s "$PWD/precious" "$part" ;;
+    mode) echo x >"$part" && chmod 666 "$part" && ln -s "$PWD/precious" "$part.tag" ;;
+    second) ln precious "$part" ;;
+    fifo) mkfifo "$part" ;;
+    esac
+    run 0 models pull far
+    here || { bad=1; echo "  $trap: not pulled"; }
+    is "precious after $trap" "$(cat precious)" precious
+    is "mode after $trap" "$(stat -c%a data/models/far.onnx)" 600
+    [ ! -L data/models/far.onnx ] || { bad=1; echo "  $trap: a link was taken"; }
+    is parts "$(parts)" 0
+done
+fresh
+mkdir -p data/models
+ln -s "$PWD/made" data/models/.pull.lock
+run 1 models pull far
+[ ! -e made ] || { bad=1; echo "  a file was made elsewhere"; }
+end
+
+begin file_names_that_lead_elsewhere
+for name in ../far.onnx /far.onnx .. .far manifest.json -far 'a b' ''; do
+    fresh
+    manifest "" ".models[0].files[0].file = \"$name\""
+    run 1 --json models pull far
+    json '.[0].error.code' model
+    one_line err
+    [ ! -e data ] || is "files of $name" "$(find data -type f | wc -l)" 0
+done
+end
+
+begin a_long_page_that_says_no
+fresh
+manifest page
+run 1 --json models pull far
+json '.[0].error.code' not_found
+end
+
 begin a_full_disk
 fresh
 manifest
@@ -222,7 +269,8 @@ json '.[0].resumed_bytes' 1024000
 here || bad=1
 if [ "$(id -u)" = 0 ] && mkdir tiny && mount -t tmpfs -o size=2m tmpfs tiny 2>/dev/null; then
     run 1 --data tiny models pull far
-    says err "free some space"
+    says err "do not fit on the disk; free some space"
+    is "parts on a full disk" "$(find tiny -size +0 -type f | wc -l)" 0
     umount tiny
 fi
 end

@@ -29,8 +29,7 @@ static fg_code get(fg_blob *blob, const char *key, const char *path, fg_error *e
     if (fd < 0)
         return FG_FAIL(err, FG_ERR_IO, "%s: cannot open", path);
     fg_code rc = fg_blob_get_fd(blob, key, fd, err);
-    close(fd);
-    return rc;
+    return close(fd) == 0 || rc != FG_OK ? rc : FG_FAIL(err, FG_ERR_IO, "%s: cannot write", path);
 }
 
 static fg_code run(fg_blob *blob, char **args, int count, fg_buf *out, fg_error *err)

@@ -3,7 +3,7 @@
 https_files.py FOLDER CERT KEY PORTFILE LOG. Beside files under /FILE it answers
 /cut/N/FILE (N bytes, then the connection ends), /altered/FILE, /longer/FILE, /endless/FILE (no length, never ends),
 /shorter/FILE, /http/FILE (redirect to plain HTTP), /elsewhere/FILE (to another host), /moved/FILE (on this host),
-/loop/FILE, /changed/FILE (another version at each request), /noranges/FILE,
+/loop/FILE, /page/FILE (404 with a long page), /changed/FILE (another version at each request), /noranges/FILE,
 /half/FILE (half of it, and no more while the client waits)."""
 import hashlib
 import http.server
@@ -43,6 +43,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 "elsewhere": "https://127.0.0.1:%d/%s" % (port, name),
                 "moved": "/" + name,
                 "loop": "/loop/" + name}[how])])
+            return
+        if how == "page":
+            self.end(404, body=b"no such file" * 10000)
             return
         path = os.path.join(folder, os.path.basename(name))
         if not os.path.isfile(path):
