@@ -65,6 +65,7 @@ const fg_setting fg_setting_table[] = {
     {"require",         FG_SETTING_TEXT,     AT(require),        NULL,            0,    0,     "RIGHT", "the right that access needs", false},
     {"out",             FG_SETTING_TEXT,     AT(out),            NULL,            0,    0,     "FILE", "file to write", false},
     {"format",          FG_SETTING_WORD,     AT(format),         "npz",           0,    0,     "npz|pickle", "form of the dataset", false},
+    {"link-minutes",    FG_SETTING_INT,      AT(link_minutes),   "0",             0,    10080, "N", "with --out s3://...: also print a link that lets whoever has it fetch the file for so long; 0: none", false},
     {"scope",           FG_SETTING_WORD,     AT(scope),          "verify",        0,    0,     "verify|enroll|audit|admin", "what a key allows", false},
     {"label",           FG_SETTING_TEXT,     AT(label),          "",              0,    0,     "TEXT", "a note on what a key is for", false},
     {"expires-days",    FG_SETTING_INT,      AT(expires_days),   "0",             0,    36500, "DAYS", "days that a key lives; 0: until it is revoked", false},

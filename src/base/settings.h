@@ -49,6 +49,7 @@ typedef struct fg_settings {
     const char *require;
     /* files */
     const char *out, *format;
+    int link_minutes;
     /* keys */
     const char *scope, *label;
     bool aws;

@@ -5,28 +5,43 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { MAX_LINK = 8192 };
+
 fg_code fg_cmd_export(fg_cli *cli, fg_error *err)
 {
     const fg_actor actor = {"cli", getenv("USER")};
     fg_dataset_format format;
+    const int link_minutes = cli->settings.link_minutes;
     char name[32];
     long templates = 0;
     int members = 0;
+    fg_buf link;
     fg_code rc = fg_dataset_format_parse(&format, cli->settings.format, err);
     if (rc != FG_OK)
         return rc;
     snprintf(name, sizeof name, "data.%s", fg_dataset_format_name(format));
     const char *out = cli->settings.out ? cli->settings.out : name;
-    if ((rc = fg_export(cli->app, format, out, &actor, &templates, &members, err)) != FG_OK)
-        return rc;
-    if (cli->settings.json)
-        fg_cli_print_json(json_pack(
-            "{s:s, s:s, s:I, s:i, s:i, s:s}", "out", out, "format", fg_dataset_format_name(format), "rows",
-            (json_int_t)templates, "columns", fg_engine_info_view(fg_app_engine(cli->app))->embedding_size,
-            "members", members, "model", fg_engine_info_view(fg_app_engine(cli->app))->embedder));
-    else
+    if (link_minutes > 0 && !fg_dataset_is_s3(out))
+        return FG_FAIL(err, FG_ERR_USAGE, "--link-minutes: only with --out s3://BUCKET/NAME");
+    fg_buf_init(&link, MAX_LINK);
+    rc = fg_dataset_is_s3(out)
+             ? fg_export_s3(cli->app, format, out, link_minutes, &actor, &templates, &members, &link, err)
+             : fg_export(cli->app, format, out, &actor, &templates, &members, err);
+    if (rc == FG_OK && cli->settings.json) {
+        const fg_engine_info *info = fg_engine_info_view(fg_app_engine(cli->app));
+        json_t *document = json_pack("{s:s, s:s, s:I, s:i, s:i, s:s}", "out", out, "format",
+                                     fg_dataset_format_name(format), "rows", (json_int_t)templates, "columns",
+                                     info->embedding_size, "members", members, "model", info->embedder);
+        if (link.size)
+            json_object_set_new(document, "link", json_string((const char *)link.data));
+        fg_cli_print_json(document);
+    } else if (rc == FG_OK) {
         printf("%s: %ld templates of %d member%s\n", out, templates, members, members == 1 ? "" : "s");
-    return FG_OK;
+        if (link.size)
+            printf("%s\n", (const char *)link.data);
+    }
+    fg_buf_deinit(&link);
+    return rc;
 }
 
 fg_code fg_cmd_import(fg_cli *cli, fg_error *err)
@@ -41,7 +56,8 @@ fg_code fg_cmd_import(fg_cli *cli, fg_error *err)
         .add = s->add,
         .actor = {"cli", getenv("USER")},
     };
-    fg_code rc = fg_import(cli->app, &request, &report, err);
+    fg_code rc = fg_dataset_is_s3(request.path) ? fg_import_s3(cli->app, &request, &report, err)
+                                                : fg_import(cli->app, &request, &report, err);
     if (rc != FG_OK)
         return rc;
     if (s->json)

@@ -46,9 +46,10 @@ const fg_command fg_commands[] = {
      1, -1, FG_APP_ENGINE | FG_APP_TEAM_EMBEDDER, QUALITY "out", fg_cmd_embed},
     {"export", "", "the team's templates as a labelled dataset, for numpy, scikit-learn or SageMaker",
      "Without --out: data.npz or data.pickle. What the two forms hold is in docs/dataset.md.\n\n"
-     "    facegate export --format npz --out data.npz\n",
-     0, 0, FULL, "format out", fg_cmd_export},
-    {"import", "FILE", "enrol everybody in a labelled dataset of this embedder's templates (.npz or .pickle)",
+     "    facegate export --format npz --out data.npz\n"
+     "    facegate --aws-file aws.json export --format pickle --out s3://faces/data.pickle\n",
+     0, 0, FULL, "format out link-minutes", fg_cmd_export},
+    {"import", "FILE", "enrol everybody in a labelled dataset of this embedder's templates (.npz or .pickle, also s3://BUCKET/NAME)",
      "A label is a member's name. New members get --role and --right; members who are there already are refused,\n"
      "or get the new templates too with --add. Everybody is enrolled or, after an error, nobody. A pickle is only\n"
      "read, never executed. Train afterwards.\n\n"

@@ -13,6 +13,13 @@ fg_code fg_dataset_of_team(fg_app *app, fg_dataset *dataset, fg_error *err) FG_M
 fg_code fg_export(fg_app *app, fg_dataset_format format, const char *path, const fg_actor *actor,
                   long *templates, int *members, fg_error *err) FG_MUST_CHECK;
 
+/* The same to s3://BUCKET/NAME. With link_minutes, up to a week, appends a link that lets whoever has it fetch
+ * the dataset for so long: a secret. */
+fg_code fg_export_s3(fg_app *app, fg_dataset_format format, const char *url, int link_minutes,
+                     const fg_actor *actor, long *templates, int *members, fg_buf *link,
+                     fg_error *err) FG_MUST_CHECK;
+bool fg_dataset_is_s3(const char *path);
+
 typedef struct fg_import_request {
     const char *path;
     const char *name; /* what it was called where it came from; NULL: the path's own base name */
@@ -33,6 +40,10 @@ typedef struct fg_import_report {
  * FG_ERR_STATE where the file says that they are of another one. */
 fg_code fg_import(fg_app *app, const fg_import_request *request, fg_import_report *report,
                   fg_error *err) FG_MUST_CHECK;
+
+/* The path is s3://BUCKET/NAME. */
+fg_code fg_import_s3(fg_app *app, const fg_import_request *request, fg_import_report *report,
+                     fg_error *err) FG_MUST_CHECK;
 
 /* Rows of one member that follow one another and whose segment nobody knows: as many count as near copies as
  * come of two seconds of video at every 5th frame. */

@@ -77,6 +77,31 @@ run 0 "$facegate" enroll --name Carla --role engineer --right lab p2-0.jpg p2-1.
 run 0 aws_client --endpoint-url "$S3_ENDPOINT" s3 ls --recursive --summarize s3://faces/team/
 says "Total Objects: 12"
 
+echo "== export to S3: the original's pickle, for whoever has the keys or a link, and back"
+run 0 "$facegate" export --format pickle --out s3://faces/sets/data.pickle
+run 0 aws_client --endpoint-url "$S3_ENDPOINT" s3 cp s3://faces/sets/data.pickle mine.pickle
+cat >load.py <<END
+import pickle
+dataset = pickle.load(open('mine.pickle', 'rb'))
+print(sorted(dataset), len(dataset['data']), dataset['data'][0].dtype, dataset['data'][0].shape, sorted(set(dataset['label'])))
+END
+run 0 python_client load.py
+says "['data', 'label']"
+says "['Ada', 'Bob', 'Carla']"
+run 0 "$facegate" --json export --out s3://faces/sets/data.npz --link-minutes 5
+json '.[0].rows >= 12' true
+run 0 curl -sSf -o linked.npz "$(jq -r .link out)"
+run 2 "$facegate" export --out here.npz --link-minutes 5
+run 0 "$facegate" --data again import --role engineer s3://faces/sets/data.npz
+says "of 3 members, 3 of them new"
+run 0 "$facegate" --data again export --out again.npz
+run 0 python_client -c 'import numpy; a, b = numpy.load("linked.npz"), numpy.load("again.npz"); print((a["data"] == b["data"]).all())'
+says True
+run 1 "$facegate" --data again import --add s3://faces/sets/none.npz
+says "no such"
+run 0 aws_client --endpoint-url "$S3_ENDPOINT" s3 rm --recursive s3://faces/sets
+if ls data/dataset-* again/dataset-* >/dev/null 2>&1; then echo "** a dataset is left in the data folder"; failures=$((failures + 1)); fi
+
 echo "== train and deploy"
 run 1 "$facegate" sagemaker status
 run 1 "$facegate" sagemaker deploy --wait
