@@ -29,6 +29,21 @@ SLIM = '\n'.join(f'path-exclude {p}' for p in ('/usr/share/doc/*', '/usr/share/i
                                                '/usr/share/locale/*', '/usr/share/man/*')) + '\npath-include /usr/share/doc/*/copyright\nforce-unsafe-io\n'
 
 
+# As the official image has it.
+SOURCES = '\n'.join(f'''Types: deb
+URIs: http://deb.debian.org/{archive}
+Suites: {suites}
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+''' for archive, suites in (('debian', 'bookworm bookworm-updates'), ('debian-security', 'bookworm-security')))
+# Every kind of video that is taken; the image's FFmpeg is its own.
+VIDEOS = {
+    'h264.mp4': ['-c:v', 'copy'], 'h264.mov': ['-c:v', 'copy'], 'h264.mkv': ['-c:v', 'copy'], 'hevc.mp4': ['-c:v', 'libx265', '-x265-params', 'log-level=none'],
+    'vp8.webm': ['-c:v', 'libvpx', '-b:v', '2M'], 'vp9.webm': ['-c:v', 'libvpx-vp9', '-deadline', 'realtime', '-b:v', '2M'],
+    'mpeg4.mp4': ['-c:v', 'mpeg4', '-q:v', '3'], 'av1.mp4': ['-c:v', 'libsvtav1', '-preset', '12'],
+}
+
+
 def instructions(text):
     text = re.sub(r'^\s*#.*\n', '', text, flags=re.M).replace('\\\n', ' ')
     return [line.split(None, 1) for line in text.splitlines() if line.strip()]
@@ -75,6 +90,8 @@ def base_system(work):
     root = work / 'base'
     subprocess.run(['debootstrap', '--variant=minbase', 'bookworm', str(root)], check=True, stdout=subprocess.DEVNULL)
     (root / 'etc/dpkg/dpkg.cfg.d/slim').write_text(SLIM)
+    (root / 'etc/apt/sources.list').unlink()
+    (root / 'etc/apt/sources.list.d/debian.sources').write_text(SOURCES)
     for name in ('doc', 'info', 'locale', 'man', 'lintian'):
         for path in (root / 'usr/share' / name).glob('*'):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
@@ -153,6 +170,7 @@ def try_it(image, work):
     assert set(writable) <= {'/tmp', '/var/tmp', '/run/lock', '/var/lib/facegate', '/dev/shm'}, writable
     said = image.run([*image.entry, 'version'], user=image.user, capture_output=True, text=True).stdout
     print('  ', said.strip())
+    videos(image, work)
     with socket.socket() as free:
         free.bind(('127.0.0.1', 0))
         port = free.getsockname()[1]
@@ -166,6 +184,19 @@ def try_it(image, work):
     finally:
         server.kill()
         server.wait()
+
+
+def videos(image, work):
+    source = work / 'ada.mp4'
+    subprocess.run([SOURCE / 'tests/support/render.sh', 'video', SOURCE / 'tests/fixtures/people/ada.jpg', source, '0'], check=True)
+    for name, words in VIDEOS.items():
+        subprocess.run(['ffmpeg', '-nostdin', '-v', 'error', '-y', '-i', source, *words, '-an', work / name], check=True, stderr=subprocess.DEVNULL)
+        shutil.copy(work / name, image.root / 'tmp' / name)
+        said = image.run([*image.entry, '--json', 'detect', '--every', '10', f'/tmp/{name}'], user=image.user, capture_output=True, text=True)
+        faces = [len(json.loads(line)['faces']) for line in said.stdout.splitlines()]
+        assert faces and set(faces) == {1}, (name, faces, said.stderr)
+        (image.root / 'tmp' / name).unlink()
+    print('   faces found in', ', '.join(VIDEOS), flush=True)
 
 
 def ask_it(image, work, server, url, began):
