@@ -74,7 +74,7 @@ export async function show(main, go) {
 
   function table(rows) {
     const use = v => {
-      if (v.active) return h('span', {class: 'tag good'}, icon('check'), 'in use');
+      if (v.active) return about.endpoint ? h('span', {class: 'tag'}, 'at rest') : h('span', {class: 'tag good'}, icon('check'), 'in use');
       if (!v.report || !v.report.members) return h('span', {class: 'soft small'}, 'emptied: one of its members was removed');
       if (!may('admin')) return null;
       const back = active && v.version < active.version;
