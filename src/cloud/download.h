@@ -9,9 +9,9 @@
 #include "cloud/http.h"
 
 typedef struct fg_download {
-    const char *url;  /* https://... */
-    /* The file that grows, readable to its owner alone; what is there of somebody else's is replaced. Beside it
-     * PART.tag, which tells versions on the server apart. */
+    const char *url; /* https://... */
+    /* The file that grows, readable to its owner alone; what is there of somebody else's is replaced. Beside
+     * it PART.tag, which tells versions on the server apart. */
     const char *part;
     uint64_t bytes;
     const char *sha256;          /* lower-case hex */

@@ -13,8 +13,8 @@ fg_code fg_dataset_of_team(fg_app *app, fg_dataset *dataset, fg_error *err) FG_M
 fg_code fg_export(fg_app *app, fg_dataset_format format, const char *path, const fg_actor *actor,
                   long *templates, int *members, fg_error *err) FG_MUST_CHECK;
 
-/* The same to s3://BUCKET/NAME. With link_minutes, up to a week, appends a link that lets whoever has it fetch
- * the dataset for so long: a secret. */
+/* The same to s3://BUCKET/NAME. With link_minutes, up to a week, appends a link that lets whoever has it
+ * fetch the dataset for so long: a secret. */
 fg_code fg_export_s3(fg_app *app, fg_dataset_format format, const char *url, int link_minutes,
                      const fg_actor *actor, long *templates, int *members, fg_buf *link,
                      fg_error *err) FG_MUST_CHECK;
