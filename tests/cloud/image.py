@@ -106,6 +106,10 @@ def megabytes(root):
     return int(subprocess.run(['du', '-sxm', '--exclude=./proc/*', '.'], cwd=root, check=True, capture_output=True, text=True).stdout.split()[0])
 
 
+def megabytes_of(path):
+    return sum(p.stat().st_size for p in ([path] if path.is_file() else path.rglob('*')) if p.is_file()) / 1e6
+
+
 def build(work):
     base, stages, stage = base_system(work), {}, None
     print(f'-- debian:bookworm-slim: {megabytes(base)} MB', flush=True)
@@ -159,8 +163,24 @@ def get(url, data=None, headers=None, status=200):
     return body
 
 
+def packages(root):
+    """Their installed sizes in MB."""
+    said = subprocess.run(['dpkg-query', f'--admindir={root}/var/lib/dpkg', '-W', '-f', '${Package} ${Installed-Size}\n'], check=True, capture_output=True, text=True)
+    return {name: int(size) / 1024 for name, size in map(str.split, said.stdout.splitlines())}
+
+
+def where_it_goes(image, base):
+    before, largest = packages(base), packages(image.root)
+    new = sorted(((size, name) for name, size in largest.items() if name not in before), reverse=True)
+    own = {'models': 'usr/share/facegate', 'program': 'usr/bin/facegate'}
+    print(f'-- the image: {megabytes(image.root)} MB, of which the base is {megabytes(base)};',
+          ', '.join(f'{name} {megabytes_of(image.root / path):.0f}' for name, path in own.items()) + ';',
+          ', '.join(f'{name} {size:.0f}' for size, name in new[:8]) + f';\n   {len(new) - 8} other packages {sum(size for size, _ in new[8:]):.0f}',
+          flush=True)
+
+
 def try_it(image, work):
-    print(f'-- the image: {megabytes(image.root)} MB', flush=True)
+    where_it_goes(image, work / 'base')
     for tool in ('gcc', 'cc', 'meson', 'ninja', 'make', 'ld'):
         found = image.run(['sh', '-c', f'command -v {tool} || true'], capture_output=True, text=True).stdout
         assert not found, f'{tool} is in the image: {found}'
