@@ -88,6 +88,8 @@ def copy_source(name, target, many):
 
 def base_system(work):
     root = work / 'base'
+    if root.exists():
+        return root
     subprocess.run(['debootstrap', '--variant=minbase', 'bookworm', str(root)], check=True, stdout=subprocess.DEVNULL)
     (root / 'etc/dpkg/dpkg.cfg.d/slim').write_text(SLIM)
     (root / 'etc/apt/sources.list').unlink()
@@ -119,7 +121,9 @@ def build(work):
             assert rest.split()[0] == 'debian:bookworm-slim', rest
             name = rest.split(' AS ')[1] if ' AS ' in rest else 'result'
             stage = stages[name] = Stage(work / name)
-            subprocess.run(['cp', '-a', str(base), str(stage.root)], check=True)
+            if not stage.root.exists() or name == 'result':
+                shutil.rmtree(stage.root, ignore_errors=True)
+                subprocess.run(['cp', '-a', str(base), str(stage.root)], check=True)
             shutil.copy('/etc/resolv.conf', stage.root / 'etc/resolv.conf')
         elif word == 'WORKDIR':
             stage.folder = rest
@@ -288,7 +292,7 @@ def load(url, portrait):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-    parser.add_argument('--keep', action='store_true', help='leave the folders there')
+    parser.add_argument('--keep', action='store_true', help='leave the folders there; a second run in the same WORK goes on from them')
     parser.add_argument('--load', nargs=2, help=argparse.SUPPRESS)
     parser.add_argument('work', nargs='?')
     args = parser.parse_args()
