@@ -125,6 +125,28 @@ static void delete_dataset(fg_remote *r, const char *job)
                      fg_s3_bucket(r->s3), fg_s3_prefix(r->s3), folder);
 }
 
+/* Whoever has cancelled may be a server on its way out: a moment for this, and no longer. */
+static bool tell_deadline(void *context, const char *what, long done, long total)
+{
+    const double *until_ms = context;
+    (void)what, (void)done, (void)total;
+    return fg_clock_monotonic_ms() < *until_ms;
+}
+
+/* No machine is paid for, and no face is kept, for a job that nobody waits for. stop: it may have begun. */
+static void give_up(fg_remote *r, const fg_remote_state *job, bool stop)
+{
+    double until_ms = fg_clock_monotonic_ms() + STOP_MS;
+    const fg_progress deadline = {tell_deadline, &until_ms};
+    fg_remote_watch(r, &deadline, "stopping");
+    if (stop && fg_sagemaker_call(r->sagemaker, "StopTrainingJob",
+                                  json_pack("{s:s}", "TrainingJobName", job->name), NULL, NULL) != FG_OK)
+        fg_log_write(r->log, FG_LOG_WARN, "job %s could not be stopped; it goes on for an hour at most",
+                     job->name);
+    delete_dataset(r, job->name);
+    fg_remote_watch(r, NULL, "");
+}
+
 static fg_code start_job(fg_remote *r, fg_app *app, const fg_actor *actor, fg_remote_state *job,
                          fg_error *err)
 {
@@ -136,15 +158,16 @@ static fg_code start_job(fg_remote *r, fg_app *app, const fg_actor *actor, fg_re
     snprintf(output, sizeof output, "s3://%s/%s%soutput", fg_s3_bucket(r->s3), fg_s3_prefix(r->s3),
              r->folder);
     fg_code rc = upload(r, app, actor, key, &job->rows, err);
-    if (rc != FG_OK)
-        return rc;
-    fg_log_write(r->log, FG_LOG_INFO, "dataset: %ld templates in %s", job->rows, input);
-    rc = fg_sagemaker_call(r->sagemaker, "CreateTrainingJob", job_request(r, job->name, input, output), NULL,
-                           err);
+    const bool uploaded = rc == FG_OK;
+    if (uploaded) {
+        fg_log_write(r->log, FG_LOG_INFO, "dataset: %ld templates in %s", job->rows, input);
+        rc = fg_sagemaker_call(r->sagemaker, "CreateTrainingJob", job_request(r, job->name, input, output),
+                               NULL, err);
+    }
     if (rc == FG_OK)
         snprintf(job->status, sizeof job->status, "InProgress");
-    else
-        delete_dataset(r, job->name);
+    else if (uploaded || rc == FG_ERR_CANCELLED)
+        give_up(r, job, uploaded && rc == FG_ERR_CANCELLED);
     return rc;
 }
 
@@ -165,28 +188,6 @@ fg_code fg_remote_train(fg_remote *r, fg_app *app, const fg_actor *actor, const 
     return rc;
 }
 
-/* Whoever has cancelled may be a server on its way out. */
-static bool tell_deadline(void *context, const char *what, long done, long total)
-{
-    const double *until = context;
-    (void)what, (void)done, (void)total;
-    return fg_clock_monotonic_ms() < *until;
-}
-
-/* No machine is paid for, and no face is kept, for a job that nobody waits for. */
-static void stop_job(fg_remote *r, const fg_remote_state *job)
-{
-    double until = fg_clock_monotonic_ms() + STOP_MS;
-    const fg_progress deadline = {tell_deadline, &until};
-    fg_remote_watch(r, &deadline, "stopping");
-    if (fg_sagemaker_call(r->sagemaker, "StopTrainingJob", json_pack("{s:s}", "TrainingJobName", job->name),
-                          NULL, NULL) != FG_OK)
-        fg_log_write(r->log, FG_LOG_WARN, "job %s could not be stopped; it goes on for an hour at most",
-                     job->name);
-    delete_dataset(r, job->name);
-    fg_remote_watch(r, NULL, "");
-}
-
 fg_code fg_remote_train_and_deploy(fg_app *app, const fg_actor *actor, const fg_progress *progress,
                                    fg_remote_state *job, fg_remote_state *endpoint, fg_error *err)
 {
@@ -198,9 +199,10 @@ fg_code fg_remote_train_and_deploy(fg_app *app, const fg_actor *actor, const fg_
     if (rc != FG_OK)
         return rc;
     rc = fg_remote_train(r, app, actor, progress, job, err);
-    if (rc == FG_ERR_CANCELLED && *job->status && !is_over(job)) {
-        stop_job(r, job);
-        rc = FG_FAIL(err, FG_ERR_CANCELLED, "cancelled; the training job %s was told to stop", job->name);
+    if (rc != FG_OK && *job->status && !is_over(job)) { /* cancelled, or nobody answers any more */
+        give_up(r, job, true);
+        if (rc == FG_ERR_CANCELLED)
+            rc = FG_FAIL(err, rc, "cancelled; the training job %s was told to stop", job->name);
     }
     settings.job = job->name;
     if (rc == FG_OK)

@@ -146,6 +146,12 @@ class TrainOn(Case):
         self.assertEqual(end['state'], 'failed')
         self.assertIn('Failed: AlgorithmError: ', end['problem']['detail'])
         self.assertEqual(self.left('x/failing/'), [])
+        # Nobody says any more how it goes: it is given up there, too.
+        self.platform.faults[:] = [('DescribeTrainingJob', 400, 'AccessDeniedException')]
+        end = server.job(self.begin(server))
+        self.assertEqual(end['state'], 'failed')
+        self.assertEqual(self.platform.seen.count('StopTrainingJob'), 1)
+        self.assertEqual(self.left('x/failing/'), [])
         self.platform.faults[:] = [('CreateTrainingJob', 400, 'AccessDeniedException')]
         end = server.job(self.begin(server))
         self.assertEqual(end['state'], 'failed')
