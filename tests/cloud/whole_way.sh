@@ -5,27 +5,9 @@
 set -uo pipefail
 facegate=${FACEGATE:?the program to test}
 source_root=${FACEGATE_SOURCE:?the folder with the fixtures}
-support=$source_root/tests/support
 [ -x /usr/bin/aws ] || { echo "skipped: awscli is not installed; script/packages lists it"; exit 77; }
-work=$(mktemp -d) s3=$(mktemp -d)
-stand_in=
-# shellcheck disable=SC2329  # called by the trap
-cleanup() {
-    [ -z "$stand_in" ] || { kill "$stand_in"; wait "$stand_in"; } 2>/dev/null
-    "$support/radosgw.sh" stop "$s3"
-    rm -rf "$work"
-}
-trap cleanup EXIT
-"$support/radosgw.sh" start "$s3"
-status=$?
-[ $status = 0 ] || exit $status
-unset AWS_CA_BUNDLE AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL AWS_ENDPOINT_URL_S3
-. "$s3/env"
-export S3_ENDPOINT FACEGATE HOME=$work PYTHONDONTWRITEBYTECODE=1
-/usr/bin/python3 "$support/sagemaker.py" "$work/url" &
-stand_in=$!
-until [ -s "$work/url" ]; do kill -0 $stand_in || exit 1; sleep 0.1; done
-url=$(cat "$work/url")
+. "$source_root/tests/support/cloud.sh"
+export HOME=$work
 people=$source_root/tests/fixtures/people
 mapfile -t team < <(grep -v '^#' "$people/team.tsv" | grep -v '^stranger' | cut -f1 | head -3)
 stranger=$(grep '^stranger' "$people/team.tsv" | cut -f2 | head -1)
