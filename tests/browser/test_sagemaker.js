@@ -1,7 +1,7 @@
 // "Train and deploy" on SageMaker: switched on, run, asked, stopped, switched off. Started by tests/cloud/web_app.sh, which gives the
 // server an S3 service and a stand-in for SageMaker.
 import assert from 'node:assert/strict';
-import {accessible, at, enrollTeam, open, run} from './app.js';
+import {accessible, at, enrollTeam, open, run, told} from './app.js';
 
 await run({
   prepare: enrollTeam,
@@ -15,7 +15,7 @@ await run({
       assert.equal(await box.isChecked(), false);
       await box.check();
       await form.getByRole('button', {name: 'Save'}).click();
-      await page.getByText('Saved.').waitFor();
+      await told(page, 'Saved.');
       await accessible(page, 'settings-sagemaker');
       await open(page, 'Team');
       await page.getByText('Next: train').waitFor(); // nobody has deployed there yet
@@ -26,13 +26,11 @@ await run({
       await page.getByText('a training job on SageMaker learns your team').waitFor();
       await page.getByText('Ready for the first training.').waitFor();
       await page.getByRole('button', {name: 'Train', exact: true}).click();
-      await page.getByText(/SageMaker: \w+, \d+ s/).waitFor();
-      // Whoever comes back, or comes later, sees it go on.
+      await told(page, 'SageMaker: ');
+      // Whoever comes back, or comes later, sees it go on, or what has come of it.
       await open(page, 'Team');
       await open(page, 'Train');
-      await page.getByText(/SageMaker: (Creating|InService), \d+ s/).waitFor({timeout: 120000});
-      await page.getByText('Endpoint web is trained and in use.').waitFor({timeout: 120000});
-      await page.getByText('Endpoint web knows everybody.').waitFor();
+      await page.getByText('Endpoint web knows everybody.').waitFor({timeout: 300000});
       await page.getByRole('heading', {name: 'Versions on this server'}).waitFor();
       await accessible(page, 'train-sagemaker');
     },
@@ -51,7 +49,6 @@ await run({
     async it_can_be_stopped({page}) {
       await open(page, 'Train');
       await page.getByRole('button', {name: 'Train again'}).click();
-      await page.getByText(/SageMaker: (Starting|Downloading|Training|uploading), \d+ s/).waitFor();
       await page.getByRole('button', {name: 'Stop'}).click();
       await page.locator('.note.info').getByText('cancelled').waitFor();
       await page.getByRole('button', {name: 'Train again'}).waitFor();
@@ -61,7 +58,7 @@ await run({
       await open(page, 'Settings');
       const form = page.getByRole('form', {name: 'Train and deploy'});
       await form.getByRole('button', {name: 'Back to the usual'}).click();
-      await page.getByText('Saved.').waitFor();
+      await told(page, 'Saved.');
       await open(page, 'Train');
       await page.getByRole('heading', {name: 'Version 1 is in use'}).waitFor();
     },

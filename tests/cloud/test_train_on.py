@@ -8,7 +8,7 @@ import threading
 import time
 
 from remote import IMAGE, ROLE, Case
-from client import Server, as_json, main, render  # noqa: E402
+from client import Server, as_json, main, render, until  # noqa: E402
 
 THERE = ('--train-on', 'sagemaker', '--image', IMAGE, '--aws-role', ROLE)
 
@@ -33,13 +33,6 @@ class TrainOn(Case):
         answer = server.post('/api/v1/train')
         self.assertEqual(answer.status, 202, answer)
         return as_json(answer)['job']['id']
-
-    def wait(self, what):
-        for _ in range(2400):
-            if what():
-                return
-            time.sleep(0.05)
-        self.fail('it does not come')
 
     def events(self, server, job):
         text = server.get(f'/api/v1/jobs/{job}/events').body.decode()
@@ -97,7 +90,7 @@ class TrainOn(Case):
         try:
             server = self.serve(*THERE, endpoint='stopped')
             job = self.begin(server)
-            self.wait(lambda: 'CreateTrainingJob' in self.platform.seen)
+            until(lambda: 'CreateTrainingJob' in self.platform.seen)
             self.assertEqual(server.request('DELETE', f'/api/v1/jobs/{job}').status, 200)
             end = server.job(job)
         finally:
@@ -105,7 +98,7 @@ class TrainOn(Case):
         self.assertEqual((end['state'], end['problem']['code']), ('cancelled', 'cancelled'))
         self.assertIn('was told to stop', end['problem']['detail'])
         name = next(n for n in self.platform.jobs if n.startswith('stopped-'))
-        self.wait(lambda: self.platform.jobs[name]['TrainingJobStatus'] == 'Stopped')
+        until(lambda: self.platform.jobs[name]['TrainingJobStatus'] == 'Stopped')
         self.assertEqual(self.left('x/stopped/'), [])
         self.assertNotIn('CreateEndpoint', self.platform.seen)
 
@@ -114,7 +107,7 @@ class TrainOn(Case):
         try:
             server = self.serve(*THERE, '--poll-seconds', '600', endpoint='patient')  # far longer than a server may take to end
             job = self.begin(server)
-            self.wait(lambda: 'DescribeTrainingJob' in self.platform.seen)
+            until(lambda: 'DescribeTrainingJob' in self.platform.seen)
             video = render('video', 'otto.jpg', self.data / 'otto.mp4', 0)
             self.assertEqual(server.enroll('Otto', video)['state'], 'done')
             self.assertEqual(as_json(server.get(f'/api/v1/jobs/{job}'))['state'], 'running')

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The web app on a server that trains on SageMaker, in a real browser. Starts and stops every part itself.
 set -uo pipefail
+export SAGEMAKER_TICK=1.5 # time to press Stop
 . "${FACEGATE_SOURCE:?the folder with the fixtures}/tests/support/cloud.sh"
 /usr/bin/python3 -c 'import boto3, os; boto3.client("s3", endpoint_url=os.environ["S3_ENDPOINT"]).create_bucket(Bucket="web")' || exit 1
 umask 077

@@ -7,8 +7,8 @@ uploads model.tar.gz; an endpoint unpacks one and runs `facegate serve`. The con
 
     sagemaker.py FILE      serves until it is killed, and writes its address to FILE
 
-The environment: FACEGATE (the program), S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION. Used by the tests also in
-their own process, as a class.
+The environment: FACEGATE (the program), S3_ENDPOINT, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, SAGEMAKER_TICK (seconds that
+each state lasts at least; 0.3). Used by the tests also in their own process, as a class.
 """
 import datetime
 import hashlib
@@ -459,7 +459,7 @@ class SageMaker:
 
 
 if __name__ == '__main__':
-    stand_in = SageMaker()
+    stand_in = SageMaker(tick=float(os.environ.get('SAGEMAKER_TICK', 0.3)))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         pathlib.Path(sys.argv[1]).write_text(stand_in.url)
