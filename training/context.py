@@ -7,8 +7,9 @@ teacher on such crops and far from it on photos. So:
 
     context.py POOL real NAME              the few chips that are whole, under a name of their own (targets copied)
     context.py POOL made NAME --count 2500 --seed 1
-        60 %: a crop, softly set into a whole chip of somebody else (aligned, so the hairline fits; colours matched)
-        40 %: a blend of two whole chips
+        70 %: a crop, softly set into a whole chip of somebody else (aligned, so the hairline fits; colours matched); a third
+              of these crops are blends of two, and so are a third of the surroundings
+        30 %: a blend of two whole chips
     The teacher then labels what was made, like any picture: teacher.py ... --plain
 """
 import argparse
@@ -58,17 +59,27 @@ def main():
         if rng.rand() < .5:
             face, q[:, 0] = face[:, ::-1], 127 - q[:, 0]
         return np.ascontiguousarray(face).astype(np.float32), q
+
+    def pick_blend(index):
+        face, q = pick(index)
+        if rng.rand() < 1 / 3:
+            other, r = pick(index)
+            w = rng.uniform(.3, .5)
+            face, q = face * (1 - w) + other * w, np.stack((q, r))
+        return face, q.reshape(-1, 4, 2)
+
     out = np.empty((a.count, 128, 128, 3), np.uint8)
     for n in range(a.count):
-        donor, _ = pick(whole)
-        if rng.rand() < .6:
-            face, q = pick(crops)
+        donor, _ = pick_blend(whole)
+        if rng.rand() < .7:
+            face, quads = pick_blend(crops)
             gain = (face[45:110, 35:93].mean((0, 1)) + 8) / (donor[45:110, 35:93].mean((0, 1)) + 8)
             donor *= gain.clip(.5, 2) ** rng.uniform(.5, 1)
             s = np.exp(rng.randn() * .05)
             m = np.array([[s, 0, 64 - 64 * s + rng.randn() * 2], [0, s, 64 - 64 * s + rng.randn() * 2]])
             donor = cv2.warpAffine(donor, m, (128, 128), borderMode=cv2.BORDER_REPLICATE)
-            w = cv2.erode(inside(q), np.ones((5, 5), np.uint8), borderValue=255)
+            w = np.minimum.reduce([inside(q) for q in quads])
+            w = cv2.erode(w, np.ones((5, 5), np.uint8), borderValue=255)
             w = cv2.GaussianBlur(w, (0, 0), rng.uniform(1, 5)).astype(np.float32)[..., None] / 255
             face = face * w + donor * (1 - w)
         else:

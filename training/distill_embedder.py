@@ -214,15 +214,21 @@ def rate(fraction, warm):
     return max(0., min(1., warm) * min(1., (1 - fraction) / .85))
 
 
+def trained(net):
+    return [(k, p) for k, p in net.named_parameters() if p.requires_grad]
+
+
 def worker(rank, a, size, shared, ema, opt, clock, stage_end, samples, lock):
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     seed = (a.seed * 1000 + rank * 100 + int(samples.item())) % 2 ** 31
     torch.manual_seed(seed)
     pool, rng = Pool(a.pool), np.random.RandomState(seed)
-    net = VGG16(a.width, a.dim, size).to(a.device).to(memory_format=torch.channels_last)
+    net = VGG16(a.width, a.dim, size, a.towers).to(a.device).to(memory_format=torch.channels_last)
     net.load_state_dict({k: v for k, v in shared.items()})
-    params, names = [p for _, p in net.named_parameters()], [k for k, _ in net.named_parameters()]
+    for layer in net.f[:a.freeze]:
+        layer.eval().requires_grad_(False)
+    names, params = zip(*trained(net))
     buffers = {k: v for k, v in net.named_buffers() if v.is_floating_point()}
     for mod in net.modules():
         if isinstance(mod, torch.nn.BatchNorm2d):
@@ -291,7 +297,7 @@ def worker(rank, a, size, shared, ema, opt, clock, stage_end, samples, lock):
             with lock:
                 save(a, size, shared, ema, opt, clock, samples)
                 state = {k: v.clone() for k, v in ema.items()}
-            check = VGG16(a.width, a.dim, size)
+            check = VGG16(a.width, a.dim, size, a.towers)
             check.load_state_dict(state)
             check = check.eval().to(memory_format=torch.channels_last)
             total, held = 0., pool.held_out(192)
@@ -316,6 +322,8 @@ def main():
     p.add_argument('--stages', default='80:1', help='size:fraction of the time at which the stage ends')
     p.add_argument('--start', help='weights to start from'), p.add_argument('--seed', type=int, default=1)
     p.add_argument('--width', type=float, default=.5), p.add_argument('--dim', type=int, default=256)
+    p.add_argument('--towers', type=int, default=1, help='2: as join.py makes them')
+    p.add_argument('--freeze', type=int, default=0, metavar='LAYERS', help='of the convolutional part, leave these first layers as they are')
     p.add_argument('--batch', type=int, default=64), p.add_argument('--workers', type=int, default=2)
     p.add_argument('--loaders', type=int, default=0, help='augmentation threads a worker (CUDA: 12)')
     p.add_argument('--lr', type=float, default=2e-3), p.add_argument('--muon-lr', type=float, default=3e-3)
@@ -340,14 +348,16 @@ def main():
     for size, end in stages:
         if (time.time() - clock[0]) / (clock[1] - clock[0]) >= end:
             continue
-        net = VGG16(a.width, a.dim, size)
+        net = VGG16(a.width, a.dim, size, a.towers)
+        for layer in net.f[:a.freeze]:
+            layer.requires_grad_(False)
         if state:
             net.load_state_dict(resize_state(state, size))
         shared = {k: v.detach().clone().contiguous().share_memory_() for k, v in net.state_dict().items()}
         if averaged:
             net.load_state_dict(resize_state(averaged, size))
         ema = {k: v.detach().clone().contiguous().share_memory_() for k, v in net.state_dict().items()}
-        opt = Optimizer([shared[k] for k, _ in net.named_parameters()], not a.adam)
+        opt = Optimizer([shared[k] for k, _ in trained(net)], not a.adam)
         if old:
             opt.restore(old['opt'])
         lock = mp.Lock()

@@ -20,7 +20,7 @@ from distill_embedder import plain, to_input
 
 
 def fold(net):
-    """[(kind, weight, bias, groups)] in order; kind: conv, pool, global, linear"""
+    """[(kind, weight, bias)] in order; kind: conv, pool, global, linear"""
     steps, mods = [], list(net.f)
 
     def folded(conv, norm):
@@ -38,7 +38,7 @@ def fold(net):
 
 def graph_of(net, doc):
     """The folded net as a list of nodes and initializers, float16 storage"""
-    nodes, inits, x, n = [], [], 'input', 0
+    nodes, inits, x, n, channels = [], [], 'input', 0, 3
 
     def store(name, a):
         inits.append(numpy_helper.from_array(a.astype(np.float16), name + '_f16'))
@@ -50,7 +50,7 @@ def graph_of(net, doc):
             x = f'pool{n}'
         elif kind in ('conv', 'global'):
             n += 1
-            k, groups = w.shape[-1], len(w) if kind == 'global' else 1
+            k, groups, channels = w.shape[-1], channels // w.shape[1], len(w)
             pad = [1, 1, 1, 1] if kind == 'conv' else [0, 0, 0, 0]
             out = f'conv{n}'
             nodes.append(helper.make_node('Conv', [x, store(out + '_w', w), store(out + '_b', b)], [out], name=out,

@@ -86,17 +86,18 @@ def main():
             if node.op_type == 'Conv' and ref.values[node.input[1]].shape[1] > 1:
                 n += 1
                 w, b = (ref.values[i].float() for i in node.input[1:3])
+                groups = exact.shape[1] // w.shape[1]
                 ws = weight_scales(w)
                 wq = torch.round(w / ws.view(-1, 1, 1, 1)).clamp(-127, 127)
-                exact = F.conv2d(exact, w, b, padding=1)
-                out = F.conv2d(rounded, wq * ws.view(-1, 1, 1, 1), b, padding=1)
+                exact = F.conv2d(exact, w, b, padding=1, groups=groups)
+                out = F.conv2d(rounded, wq * ws.view(-1, 1, 1, 1), b, padding=1, groups=groups)
                 b = b + (exact - out).mean((0, 2, 3))
-                rounded = F.conv2d(rounded, wq * ws.view(-1, 1, 1, 1), b, padding=1)
+                rounded = F.conv2d(rounded, wq * ws.view(-1, 1, 1, 1), b, padding=1, groups=groups)
                 t = f'conv{n}'
                 nodes.append(helper.make_node('DequantizeLinear', [put(t + '_wq', wq.numpy().astype(np.int8)), put(t + '_ws', ws.numpy()),
                                                                    put(t + '_wz', np.zeros(len(ws), np.int8))], [t + '_w'], axis=0))
                 nodes.append(helper.make_node('Conv', [name, t + '_w', half(t + '_b', b)], [t], name=t, kernel_shape=[3, 3],
-                                              strides=[1, 1], pads=[1, 1, 1, 1], dilations=[1, 1], group=1))
+                                              strides=[1, 1], pads=[1, 1, 1, 1], dilations=[1, 1], group=groups))
                 name = t
             elif node.op_type == 'Relu':
                 exact, rounded = exact.relu(), rounded.relu()

@@ -25,7 +25,8 @@ def main():
     old = onnx_run.Net(a.onnx)
     convs = [n for n in old.nodes if n.op_type == 'Conv']
     weight = lambda n, i: old.values[n.input[i]].float()
-    net = VGG16(weight(convs[0], 1).shape[0] / 64, weight(old.nodes[-1], 1).shape[0], old.size)
+    channels = weight(convs[0], 1).shape[0]
+    net = VGG16(channels / 64, weight(old.nodes[-1], 1).shape[0], old.size, channels // weight(convs[1], 1).shape[1])
     mods = list(net.f) + [net.gd, net.b]
     pairs = [(m, mods[i + 1]) for i, m in enumerate(mods) if isinstance(m, torch.nn.Conv2d)]
     x = to_input([plain(c, old.size) for c in pool_chips(a.pool, 1024)], 'cpu')
