@@ -1,98 +1,89 @@
 #!/usr/bin/env python3
-"""Write a checkpoint as ONNX: opset 13; Conv, Relu, MaxPool, Flatten and Gemm; BatchNorm folded; weights stored as
+"""Write a network of a checkpoint as ONNX: opset 13; Conv, Relu, Add, MaxPool, Flatten and Gemm; BatchNorm folded; weights stored as
 FLOAT16 initializers, each widened by a Cast (so any ONNX runtime reads it, and a loader may fold it).
 
-    export_onnx.py CHECKPOINT OUT.onnx [--recalibrate POOL]
-
---recalibrate measures BatchNorm's statistics anew on 2,048 of the pool's chips: the kept weights are an average, the
-statistics in the checkpoint were those of other weights.
+    export_onnx.py CHECKPOINT vgg16 OUT.onnx
 """
 import argparse
-import glob
 
 import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
-import vgg16
-from distill_embedder import plain, to_input
+import nets
 
 
-def fold(net):
-    """[(kind, weight, bias)] in order; kind: conv, pool, global, linear"""
-    steps, mods = [], list(net.f)
-
-    def folded(conv, norm):
-        k = (norm.weight / torch.sqrt(norm.running_var + norm.eps)).double()
-        return (conv.weight.double() * k.view(-1, 1, 1, 1)).float(), (norm.bias.double() - norm.running_mean.double() * k).float()
-    for i, m in enumerate(mods):
-        if isinstance(m, torch.nn.Conv2d):
-            steps.append(('conv', *folded(m, mods[i + 1])))
-        elif isinstance(m, torch.nn.MaxPool2d):
-            steps.append(('pool', None, None))
-    steps.append(('global', *folded(net.gd, net.b)))
-    steps.append(('linear', net.fc.weight, net.fc.bias))
-    return [(k, None if w is None else w.detach().float().numpy(), None if b is None else b.detach().float().numpy()) for k, w, b in steps]
+def folded(conv, norm):
+    """Weight and bias of a convolution and the BatchNorm behind it, as one convolution's"""
+    k = norm.weight.double() / torch.sqrt(norm.running_var.double() + norm.eps)
+    w, b = conv.weight.double() * k.view(-1, 1, 1, 1), norm.bias.double() - norm.running_mean.double() * k
+    return [v.detach().float().numpy() for v in (w, b)]
 
 
-def graph_of(net, doc):
-    """The folded net as a list of nodes and initializers, float16 storage"""
-    nodes, inits, x, n, channels = [], [], 'input', 0, 3
+class Graph:
+    def __init__(self):
+        self.nodes, self.initializers, self.count = [], [], 0
 
-    def store(name, a):
-        inits.append(numpy_helper.from_array(a.astype(np.float16), name + '_f16'))
-        nodes.append(helper.make_node('Cast', [name + '_f16'], [name], to=TensorProto.FLOAT))
+    def store(self, name, a):
+        self.initializers.append(numpy_helper.from_array(a.astype(np.float16), name + '_f16'))
+        self.nodes.append(helper.make_node('Cast', [name + '_f16'], [name], to=TensorProto.FLOAT))
         return name
-    for kind, w, b in fold(net):
-        if kind == 'pool':
-            nodes.append(helper.make_node('MaxPool', [x], [f'pool{n}'], kernel_shape=[2, 2], strides=[2, 2]))
-            x = f'pool{n}'
-        elif kind in ('conv', 'global'):
-            n += 1
-            k, groups, channels = w.shape[-1], channels // w.shape[1], len(w)
-            pad = [1, 1, 1, 1] if kind == 'conv' else [0, 0, 0, 0]
-            out = f'conv{n}'
-            nodes.append(helper.make_node('Conv', [x, store(out + '_w', w), store(out + '_b', b)], [out], name=out,
-                                          kernel_shape=[k, k], strides=[1, 1], pads=pad, dilations=[1, 1], group=groups))
-            x = out
-            if kind == 'conv':
-                nodes.append(helper.make_node('Relu', [x], [f'relu{n}']))
-                x = f'relu{n}'
-        else:
-            nodes.append(helper.make_node('Flatten', [x], ['flat'], axis=1))
-            nodes.append(helper.make_node('Gemm', ['flat', store('fc_w', w), store('fc_b', b)], ['embedding'], name='fc', transB=1))
-    nodes.sort(key=lambda q: q.op_type != 'Cast')
-    s = net.size
-    graph = helper.make_graph(nodes, 'vgg16', [helper.make_tensor_value_info('input', TensorProto.FLOAT, [1, 3, s, s])],
-                              [helper.make_tensor_value_info('embedding', TensorProto.FLOAT, [1, net.fc.out_features])], inits, doc)
+
+    def add(self, kind, inputs, name, **attributes):
+        self.nodes.append(helper.make_node(kind, inputs, [name], name=name, **attributes))
+        return name
+
+    def conv(self, x, conv, norm, name=None):
+        if not name:
+            self.count += 1
+            name = f'conv{self.count}'
+        w, b = folded(conv, norm)
+        return self.add('Conv', [x, self.store(name + '_w', w), self.store(name + '_b', b)], name, kernel_shape=w.shape[2:],
+                        strides=conv.stride, pads=2 * conv.padding, dilations=[1, 1], group=conv.groups)
+
+    def relu(self, x):
+        return self.add('Relu', [x], f'relu{self.count}')
+
+    def block(self, x, block):
+        skip = x if isinstance(block.skip, torch.nn.Identity) else self.conv(x, *block.skip)
+        y = self.conv(self.relu(self.conv(x, *block.one)), *block.two)
+        return self.relu(self.add('Add', [y, skip], f'sum{self.count}'))
+
+    def network(self, net):
+        x = 'input'
+        for m in net.body:
+            if isinstance(m, nets.Block):
+                x = self.block(x, m)
+            elif isinstance(m, torch.nn.MaxPool2d):
+                x = self.add('MaxPool', [x], f'pool{self.count}', kernel_shape=[2, 2], strides=[2, 2])
+            elif isinstance(m, torch.nn.ReLU):
+                x = self.relu(x)
+            else:
+                x = self.conv(x, *m)
+        x = self.add('Flatten', [self.conv(x, net.head.globe, net.head.norm, 'globe')], 'flat', axis=1)
+        line = (self.store('line_' + k, p.detach().numpy()) for k, p in (('w', net.head.line.weight), ('b', net.head.line.bias)))
+        self.add('Gemm', [x, *line], 'embedding', transB=1)
+
+
+def model_of(net, name):
+    g = Graph()
+    g.network(net)
+    g.nodes.sort(key=lambda n: n.op_type != 'Cast')
+    graph = helper.make_graph(g.nodes, name, [helper.make_tensor_value_info('input', TensorProto.FLOAT, [1, 3, net.size, net.size])],
+                              [helper.make_tensor_value_info('embedding', TensorProto.FLOAT, [1, net.head.line.out_features])], g.initializers,
+                              f'{name}, {net.size} px, RGB, (x - {nets.MEAN}) * {nets.SCALE}')
     model = helper.make_model(graph, producer_name='facegate', opset_imports=[helper.make_opsetid('', 13)])
     model.ir_version = 7
     onnx.checker.check_model(model, full_check=True)
     return model
 
 
-def pool_chips(pool, count, seed=0):
-    """A reproducible choice of the pool's own chips"""
-    files = sorted(f for f in glob.glob(pool + '/chips*.npy') if f.count('.') == pool.count('.') + 1)
-    chips = [np.load(f, mmap_mode='r') for f in files]
-    rng = np.random.RandomState(seed)
-    for _ in range(count):
-        c = chips[rng.randint(len(chips))]
-        yield np.asarray(c[rng.randint(len(c))])
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('checkpoint'), p.add_argument('out')
-    p.add_argument('--recalibrate', metavar='POOL')
+    p.add_argument('checkpoint'), p.add_argument('name', choices=nets.NETS), p.add_argument('out')
     a = p.parse_args()
-    torch.set_num_threads(1)
-    net = vgg16.load(a.checkpoint)
-    if a.recalibrate:
-        chips = list(pool_chips(a.recalibrate, 2048))
-        vgg16.recalibrate(net, (to_input([plain(c, net.size) for c in chips[k:k + 64]], 'cpu') for k in range(0, len(chips), 64)))
-    onnx.save(graph_of(net, f'VGG-16, {net.size} px, RGB, (x - 127.5) / 64'), a.out)
+    onnx.save(model_of(nets.load(a.checkpoint, a.name), a.name), a.out)
 
 
 if __name__ == '__main__':

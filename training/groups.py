@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """How near the student comes to the teacher, by UTKFace's labels (age, gender, race), on the held-out chips.
 
-    groups.py POOL MODEL.onnx
+    groups.py POOL TEACHER MODEL.onnx
 
-UTKFace names no identities, so no verification error can be given by group; the cosine to the teacher's target is what
+UTKFace names no identities, so no verification error can be given by group; the cosine to the teacher's answer is what
 these labels allow. The labels are the data set's own, and coarse.
 """
 import argparse
@@ -14,7 +14,8 @@ import os
 import numpy as np
 import torch
 
-from distill_embedder import HELD_OUT
+from distill_embedder import Teacher
+from faces import HELD_OUT
 from measure import embeddings
 
 GENDER, RACE = ('male', 'female'), ('White', 'Black', 'Asian', 'Indian', 'other')
@@ -22,16 +23,16 @@ GENDER, RACE = ('male', 'female'), ('White', 'Black', 'Asian', 'Indian', 'other'
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('pool'), p.add_argument('model')
+    p.add_argument('pool'), p.add_argument('teacher'), p.add_argument('model')
     a = p.parse_args()
     torch.set_num_threads(1)
-    chips, targets, names = [], [], []
-    for f in sorted(glob.glob(a.pool + '/chips*.targets.npy')):
-        base = f[:-len('.targets.npy')]
-        chips.append(np.load(base + '.npy', mmap_mode='r')[::HELD_OUT])
-        targets.append(np.load(f)[::HELD_OUT])
-        names += open(base + '.names').read().splitlines()[::HELD_OUT]
-    cos = (embeddings(a.model, np.concatenate(chips), False) * np.concatenate(targets)).sum(1)
+    chips, names = [], []
+    for f in sorted(glob.glob(a.pool + '/chips*.names')):
+        chips.append(np.load(f.replace('.names', '.npy'), mmap_mode='r')[::HELD_OUT])
+        names += open(f).read().splitlines()[::HELD_OUT]
+    chips, teacher = np.concatenate(chips), Teacher(a.teacher, 'cpu')
+    targets = torch.cat([teacher(x.permute(0, 3, 1, 2).float()) for x in torch.from_numpy(chips).split(32)]).numpy()
+    cos = (embeddings(a.model, chips, False) * targets).sum(1)
     groups = collections.defaultdict(list)
     for name, c in zip(names, cos):
         groups['all'].append(c)

@@ -1,24 +1,24 @@
 #!/usr/bin/env python3
 """Accuracy of embedders on LFW's pairs, from chips made by chips.py --set lfw. For measuring only: nothing is trained or
-chosen on these pictures. `facegate eval lfw` is the measurement that counts; this one is for use during training.
+chosen on these pictures. `facegate eval lfw` is the measurement that counts; this one needs no build.
 
     measure.py ../shared/data/lfw-dev/pairs.txt lfw MODEL... [--flip]
 
-lfw is the prefix that chips.py wrote (lfw.npy, lfw.names). MODEL is a checkpoint (.pt), an ONNX file (.onnx, run by
-onnx_run.py) or an OpenVINO IR without suffix.
+lfw is the prefix that chips.py wrote (lfw.npy, lfw.names). MODEL is an ONNX file (.onnx, run by onnx_run.py) or
+an OpenVINO IR without suffix.
 Prints accuracy (mean and deviation over the folds, the threshold of each chosen on the others) and TAR at FAR 1 % and 0.1 %.
 """
 import argparse
 import os
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+import onnx_run
 import teacher
-import vgg16
-from vgg16 import MEAN, SCALE
+from distill_embedder import to_input
+from faces import plain
 
 
 def pairs(path):
@@ -33,25 +33,14 @@ def pairs(path):
 def net_of(path):
     """A function from 128 px chips to unit embeddings"""
     if os.path.exists(path + '.xml'):
-        ir = teacher.IR(path, torch.float32)
+        ir = teacher.IR(path)
 
         def embed(x):
             x = torch.from_numpy(np.ascontiguousarray(x[..., ::-1])).permute(0, 3, 1, 2).float()
             return F.normalize(ir(x))
         return embed
-    if path.endswith('.onnx'):
-        import onnx_run
-        net = onnx_run.Net(path)
-    else:
-        net = vgg16.load(path)
-    size = net.size
-
-    def embed(x):
-        m = np.array([[size / 128, 0, 0], [0, size / 128, 0]])
-        x = np.stack([cv2.warpAffine(q, m, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for q in x])
-        x = torch.from_numpy(x).permute(0, 3, 1, 2).float()
-        return F.normalize(net(((x - MEAN) * SCALE).contiguous(memory_format=torch.channels_last)).float())
-    return embed
+    net = onnx_run.Net(path)
+    return lambda x: F.normalize(net(to_input(plain(torch.from_numpy(x).permute(0, 3, 1, 2).float(), net.size).round())).float())
 
 
 def embeddings(path, chips, flip, bf16=False):

@@ -3,13 +3,12 @@
 
     mtcnn_distil.py collect TEACHER DATA WORK [--minutes M]     patches and candidate crops -> WORK/crops-*.npy
     mtcnn_distil.py pnet|rnet|onet TEACHER DATA WORK [--minutes M]    trains one network on them
-    mtcnn_distil.py layers pnet|rnet|onet TEACHER DATA WORK [--minutes M]    layer by layer, quickly, before or after
     mtcnn_distil.py export  WORK OUT                            WORK/*.ckpt -> OUT/mtcnn-*.onnx
 
 TEACHER holds pnet.pt, rnet.pt, onet.pt. DATA holds train-faces/ and background/. Networks start from random weights;
-the loss asks for the teacher's probability and its boxes and points where it sees a face. Hints (the teacher's inner
-activations, whitened) speed up the first part and fade to nothing over the run, so that the end is judged by
-outputs alone. Scenes are composed: faces of all sizes, turned, cut and relit, over pictures without people.
+the loss asks for the teacher's probability and its boxes and points where it sees a face, and for nothing else. Nothing inside the
+teacher is looked at: a layer that is asked to answer as the teacher's layer does ends up with the teacher's weights, and those are
+not ours to ship. Scenes are composed: faces of all sizes, turned, cut and relit, over pictures without people.
 """
 import argparse
 import glob
@@ -23,6 +22,7 @@ import torch
 import torch.nn.functional as F
 
 import mtcnn_nets
+from faces import warp
 from mtcnn_nets import NETS, normalise
 from soap import Soap
 
@@ -74,6 +74,12 @@ class Scenes:
             x = cv2.imdecode(cv2.imencode('.jpg', x, [cv2.IMWRITE_JPEG_QUALITY, int(r.integers(30, 95))])[1], 1)
         return x
 
+    def covered(s, face):
+        r, (h, w) = s.rng, face.shape[:2]
+        shape = np.array([(.2, .55), (.5, .48), (.8, .55), (.78, .8), (.5, .97), (.22, .8)]) + r.normal(0, .03, (6, 2))
+        color = r.integers(0, 256, 3) if r.random() < .5 else np.full(3, r.integers(0, 256)) + r.integers(-12, 13, 3)
+        return cv2.fillPoly(face.copy(), [np.round(shape * (w, h)).astype(np.int32)], [int(v) for v in color.clip(0, 255)])
+
     def next(s, h=256, w=256):
         r = s.rng
         img = s.background(h, w)
@@ -90,6 +96,8 @@ class Scenes:
                 y, x = r.integers(0, fh), r.integers(0, fw)
                 face = face.copy()
                 face[y:y + fh // 3, x:x + fw // 3] = r.integers(0, 256, 3)
+            if r.random() < .15:      # a mask over mouth and nose
+                face = s.covered(face)
             angle = r.normal(0, 14) if r.random() < .6 else 0
             M = cv2.getRotationMatrix2D((fw / 2, fh / 2), angle, k)
             M[:, 2] += r.uniform(0, (w, h)) - (fw / 2, fh / 2)
@@ -182,14 +190,9 @@ def collect(a):
     rng, parts, t0, n, part = sc.rng, {'pnet': [], 'rnet': [], 'onet': []}, time.time(), 0, 0
     while time.time() - t0 < a.minutes * 60:
         img = sc.next(int(rng.integers(160, 320)), int(rng.integers(160, 320)))
-        if 'pnet' in a.only:
+        if n % 4 == 0:      # a picture has many more windows than faces
             parts['pnet'].append(patches(teacher['pnet'], rng, img))
         trace = {}
-        if a.only == 'pnet':
-            n += 1
-            due = n % 2000 == 0 or time.time() - t0 >= a.minutes * 60
-            part += due and flush(a, parts, part)
-            continue
         boxes, _, _ = mtcnn_nets.detect(teacher, img.transpose(1, 2, 0), float(rng.uniform(20, 48)), (.4, .5, .5), trace)
         H, W = img.shape[1:]
         side = np.exp(rng.uniform(np.log(16), np.log(min(H, W)), (6, 1)))
@@ -203,10 +206,11 @@ def collect(a):
         parts['onet'].append(cut.cut(img, np.concatenate([o, jitter(rng, near, .2, .3), jitter(rng, face, .4, .6),
                                                           loose[:2]]), 48))
         n += 1
-        if n % 1000 == 0:
+        if n % 500 == 0:
             print(n, 'scenes', {k: sum(map(len, v)) for k, v in parts.items()}, f'{time.time() - t0:.0f}s', flush=True)
-        due = n % 2000 == 0 or time.time() - t0 >= a.minutes * 60
-        part += due and flush(a, parts, part)
+        if n % 1000 == 0:
+            part += flush(a, parts, part)
+    flush(a, parts, part)
 
 
 def margin(out):
@@ -230,71 +234,71 @@ def loss_outputs(s, t):
     return loss, kl.detach(), p
 
 
-class Hints:
-    """Mean squared distance of inner activations, each channel in units of the teacher's spread over the first batches."""
+class Crops:
+    """The collected crops, on the device; every 50th is held out"""
 
-    def __init__(s):
-        s.var = None
+    def __init__(self, a):
+        files = sorted(glob.glob(os.path.join(a.work, f'crops-{a.kind}-*.npy')))
+        if not files:
+            raise SystemExit(f'{a.work}: no crops-{a.kind}-*.npy; make them with collect')
+        x = np.concatenate([np.load(f) for f in files])
+        held = np.arange(len(x)) % 50 == 0
+        self.held, self.x = torch.from_numpy(x[held][:16384]).to(a.device), torch.from_numpy(x[~held]).to(a.device)
+        print(f'{len(files)} files, {len(x)} crops', flush=True)
 
-    def __call__(s, fs, ft):
-        now = [f.detach().transpose(0, 1).flatten(1).var(1) + 1e-4 for f in ft]
-        s.var = now if s.var is None else [.98 * v + .02 * n for v, n in zip(s.var, now)]
-        total = 0.
-        for a, b, v in zip(fs, ft, s.var):
-            total = total + ((a - b) ** 2 / v.reshape(1, -1, *[1] * (a.dim() - 2))).mean()
-        return total
+    def next(self, n):
+        """n crops: mirrored, lit otherwise; a part of them misplaced or mixed with another, since the teacher answers whatever it is shown"""
+        x = self.x[torch.randint(0, len(self.x), (n,), device=self.x.device)].float()
+        chance = lambda p: torch.rand(n, 1, 1, 1, device=x.device) < p
+        x = torch.where(chance(.5), x.flip(3), x)
+        mixed = torch.rand(n, 1, 1, 1, device=x.device) * .5
+        x = torch.where(chance(.15), x * (1 - mixed) + x.roll(1, 0) * mixed, x)
+        gain = (torch.randn(n, 1, 1, 1, device=x.device) * .15).exp()
+        x = ((x - 128) * gain + 128 + torch.randn(n, 1, 1, 1, device=x.device) * 12).clamp(0, 255)
+        k = n // 2
+        return torch.cat((x[:k], warp(x[k:], x.shape[-1], .08, .07, .03, .03, False)))
 
 
-def crop_batches(a):
-    """Re-reads the folder now and then, so that training can start while collecting goes on."""
-    rng, files, t0 = np.random.default_rng(a.seed), [], -1e9
-    while True:
-        if time.time() - t0 > 120:
-            now = sorted(glob.glob(os.path.join(a.work, f'crops-{a.kind}-*.npy')))
-            if now != files:
-                files, X = now, [np.load(f, mmap_mode='r') for f in now]
-                total = np.array([len(x) for x in X])
-                print(len(files), 'files', total.sum(), 'crops', flush=True)
-            t0 = time.time()
-        k = rng.choice(len(X), p=total / total.sum())
-        q = np.sort(rng.integers(0, len(X[k]), a.batch))
-        x = torch.from_numpy(X[k][q]).float()
-        x = torch.where(torch.from_numpy(rng.random((a.batch, 1, 1, 1)) < .5), x.flip(3), x)
-        g = torch.from_numpy(np.exp(rng.normal(0, .15, (a.batch, 1, 1, 1))).astype(np.float32))
-        o = torch.from_numpy(rng.normal(0, 12, (a.batch, 1, 1, 1)).astype(np.float32))
-        yield ((x - 128) * g + 128 + o).clamp(0, 255)
+def evaluate(net, teacher, x):
+    """On held-out crops: what the log prints"""
+    with torch.no_grad():
+        rows = []
+        for q in x.split(4096):
+            q = normalise(q.float())
+            s, t = net(q), teacher(q)
+            loss, kl, p = loss_outputs(s, t)
+            ds = torch.sigmoid(margin(s)).flatten()
+            thr = .6 if 'points' not in t and q.shape[-1] == 12 else .7
+            face = p > thr
+            row = [loss, kl.mean(), (ds - p).abs().mean(), ((ds > thr) & ~face).float().mean(), ((ds <= thr) & face).float().mean(), face.float().mean()]
+            row += [((s[k] - t[k]).abs().flatten(1).mean(1) * face).mean() for k in ('reg', 'points') if k in s]
+            rows.append(torch.stack(row))
+        m = torch.stack(rows).mean(0).tolist()
+    return (f'loss {m[0]:.4f} kl {m[1]:.5f} dp {m[2]:.4f} extra {m[3] / m[5]:.4f} missed {m[4] / m[5]:.4f} '
+            f'box/points {" ".join(f"{v / m[5]:.4f}" for v in m[6:])}')
 
 
 def train(a):
     torch.manual_seed(a.seed)
+    torch.backends.cudnn.benchmark = True
     layout = torch.channels_last
-    teacher, net = mtcnn_nets.load(a.teacher)[a.kind].to(memory_format=layout), NETS[a.kind]().to(memory_format=layout)
-    if a.resume:
-        net.load_state_dict(torch.load(os.path.join(a.work, a.kind + '.ckpt')))
-    ema = NETS[a.kind]()
+    teacher, net, ema = (q.to(a.device).to(memory_format=layout) for q in (mtcnn_nets.load(a.teacher)[a.kind], NETS[a.kind](), NETS[a.kind]()))
+    if a.start:
+        net.load_state_dict(torch.load(os.path.join(a.start, a.kind + '.ckpt'), map_location=a.device))
     ema.load_state_dict(net.state_dict())
-    batches = crop_batches(a)
+    crops = Crops(a)
     opt = Soap(net.parameters(), a.lr)
-    hints, t0, step, log = Hints(), time.time(), 0, []
+    t0, step, logged = time.time(), 0, time.time()
     while True:
         part = (time.time() - t0) / (a.minutes * 60)
         if part >= 1:
             break
         for g in opt.param_groups:
             g['lr'] = a.lr * min(1, step / 50 + .02) * .5 * (1 + math.cos(math.pi * part)) + 1e-6
-        x = normalise(next(batches)).contiguous(memory_format=layout)
+        x = normalise(crops.next(a.batch)).contiguous(memory_format=layout)
         with torch.no_grad():
-            ft = teacher.features(x)
-            t = teacher.heads(ft[-1])
-        if part < a.forced:     # every layer by itself, given what the teacher's layer is given
-            fs = [stage(v) for stage, v in zip(net.stages(), [x] + ft)]
-            s = net.heads(ft[-1])
-        else:
-            fs = net.features(x)
-            s = net.heads(fs[-1])
-        out, kl, p = loss_outputs(s, t)
-        weight = 1. if part < a.forced else .3 * max(0., 1 - (part - a.forced) / (.85 - a.forced))
-        loss = out + weight * hints(fs, ft) if weight else out
+            t = teacher(x)
+        loss, _, _ = loss_outputs(net(x), t)
         opt.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.)
@@ -304,148 +308,12 @@ def train(a):
             keep = min(.998, step / (step + 20))
             for e, w in zip(ema.parameters(), net.parameters()):
                 e.lerp_(w, 1 - keep)
-            ds = torch.sigmoid(margin(s)).flatten()
-            thr = .6 if a.kind == 'pnet' else .7
-            face = p > thr
-            row = [loss.item(), out.item(), kl.mean().item(), (ds - p).abs().mean().item(),
-                   ((ds > thr) & ~face).sum().item(), ((ds <= thr) & face).sum().item(), face.sum().item()]
-            for name in ('reg', 'points'):
-                if name in s:
-                    d = (s[name] - t[name]).abs().mean(1).flatten()
-                    row.append((d * face).sum().item() / max(1, face.sum().item()))
-            log.append(row)
-        if step % 200 == 0:
-            m = np.array(log).mean(0)
-            log = []
-            print(f'{a.kind} {step} {time.time() - t0:.0f}s loss {m[0]:.4f} out {m[1]:.4f} kl {m[2]:.5f} dp {m[3]:.4f} '
-                  f'extra {m[4] / max(m[6], 1e-9):.4f} missed {m[5] / max(m[6], 1e-9):.4f} '
-                  f'box/points {" ".join(f"{v:.4f}" for v in m[7:])}', flush=True)
+        if time.time() - logged > 15:
+            print(f'{a.kind} {step} {time.time() - t0:.0f}s {evaluate(ema, teacher, crops.held)}', flush=True)
             save(a, ema)
+            logged = time.time()
+    print(f'{a.kind} {step} {time.time() - t0:.0f}s {evaluate(ema, teacher, crops.held)}', flush=True)
     save(a, ema)
-
-
-def whitened(x):
-    """Mean, and the matrices into coordinates of unit covariance and back: there every direction is learnt at one pace."""
-    mu = x.mean(0)
-    w, v = torch.linalg.eigh((x - mu).t() @ (x - mu) / len(x))
-    root = (w.clamp(min=0) + 1e-4 * w.mean()).sqrt()
-    return mu, v / root @ v.t(), v * root @ v.t()
-
-
-@torch.no_grad()
-def solve(x, y, w, b, slope, rounds=30):
-    """PReLU(w x + b) = y by alternating least squares: each round takes the side of the kink that a sample is on at present as
-    given, and solves for all units at once; where the slope is small its samples count less (Levenberg's damping). A unit keeps
-    its best round. Slopes may be negative: then both sides look alike, and plain gradients get stuck on the wrong one; hence
-    several beginnings."""
-    one = torch.cat([x, torch.ones(len(x), 1)], 1)
-    gram = torch.linalg.cholesky(one.t() @ one / len(x) + 1e-5 * torch.eye(one.shape[1]))
-    mine, linear = torch.cat([w, b[:, None]], 1), torch.cholesky_solve(one.t() @ y / len(x), gram).t()
-    best = torch.full((len(w),), float('inf'))
-    kept, kept_slope = mine.clone(), slope.clone()
-    begin = [(mine, slope)] + [(linear * 2 / (1 + s), torch.full_like(slope, s)) for s in (-.6, -.25, .05, .4)]
-    begin += [(mine * torch.randn_like(mine).mul(.3).exp(), slope) for _ in range(3)]
-    for round in range(rounds * len(begin)):
-        if round % rounds == 0:
-            m, slope = begin[round // rounds]
-        z = one @ m.t()
-        low = z < 0
-        d = torch.where(low, slope, torch.ones(()))
-        left = y - d * z
-        error = left.square().mean(0)
-        better = error < best
-        best, kept[better], kept_slope[better] = torch.minimum(best, error), m[better], slope[better]
-        m = torch.cholesky_solve(one.t() @ (z + left * d / (d.square() + .02)) / len(x), gram).t()
-        z = one @ m.t()
-        low = z < 0
-        slope = (low * y * z).sum(0) / (low * z * z).sum(0).clamp(min=1e-6)
-    return kept[:, :-1].contiguous(), kept[:, -1].contiguous(), kept_slope
-
-
-def fit(layer, act, x, y, minutes, extra=None, params=()):
-    """One layer (Linear or Conv2d, as a matrix over patches x) and its PReLU to the wanted outputs y. extra(batch, rows) adds
-    to the loss."""
-    mu, into, back = whitened(x)
-    z = (x - mu) @ into
-    w = (layer.weight.detach().flatten(1) @ back).requires_grad_()
-    b = (layer.bias.detach() + layer.weight.detach().flatten(1) @ mu).requires_grad_()
-    var = y.var(0) + 1e-4
-    solved = solve(z, y, w.detach(), b.detach(), act.weight.detach())
-    with torch.no_grad():
-        for old, new in zip((w, b, act.weight), solved):
-            old.copy_(new)
-        print(f'{((F.prelu(F.linear(z, w, b), act.weight) - y) ** 2 / var).mean():.6f} of the variance left by least squares', flush=True)
-    act.weight.requires_grad_()
-    rate = 1e-3
-    opt, t0, n = torch.optim.Adam([w, b, act.weight, *params], lr=rate), time.time(), 0
-    while time.time() - t0 < minutes * 60:
-        opt.param_groups[0]['lr'] = rate * .5 * (1 + math.cos(math.pi * min(1, (time.time() - t0) / (minutes * 60)))) + 1e-6
-        q = torch.randint(len(z), (1024,))
-        out = F.prelu(F.linear(z[q], w, b), act.weight)
-        hint = ((out - y[q]) ** 2 / var).mean()
-        loss = hint + extra(out, q) if extra else hint
-        opt.zero_grad()
-        loss.backward()
-        opt.step()
-        n += 1
-    with torch.no_grad():
-        layer.weight.copy_((w @ into).view_as(layer.weight))
-        layer.bias.copy_(b - layer.weight.flatten(1) @ mu)
-        left = ((F.prelu(F.linear(x, layer.weight.flatten(1), layer.bias), act.weight) - y) ** 2 / var).mean()
-    print(f'{n} steps, {len(x)} patches of {x.shape[1]}: {left:.6f} of the variance left', flush=True)
-
-
-def layers(a):
-    """Every layer by itself, given what the teacher's layer is given, on random patches of many crops: neighbouring patches are
-    near copies, so few of each crop teach more than all of some. Then the heads, and the dense layer once more on the network's own features."""
-    torch.manual_seed(a.seed)
-    teacher, net = mtcnn_nets.load(a.teacher)[a.net], NETS[a.net]()
-    path = os.path.join(a.work, a.net + '.ckpt')
-    if a.resume:
-        net.load_state_dict(torch.load(path))
-    a.kind, a.batch = a.net, 256
-    convs = [m for m in net.children() if isinstance(m, torch.nn.Conv2d)]
-    acts = [m for m in net.children() if isinstance(m, torch.nn.PReLU)]
-    dense = next(m for m in net.children() if isinstance(m, torch.nn.Linear)) if a.net != 'pnet' else None
-    batches, seen = crop_batches(a), {}
-    x = torch.cat([next(batches) for _ in range(a.crops // a.batch)])
-    for m in convs + [dense] * (dense is not None):     # what a layer is given, pooled and flattened as its stage does it
-        m.register_forward_pre_hook(lambda m, v: seen.__setitem__(m, v[0]))
-    with torch.no_grad():
-        fs = [[] for _ in acts]
-        for part in x.split(a.batch):
-            for k, f in enumerate(teacher.features(normalise(part))):
-                if k >= a.skip - 1:     # the first layers' are the largest by far
-                    fs[k].append(f)
-        fs = [torch.cat(f) if f else None for f in fs]
-    minutes = a.minutes / (len(convs) - a.skip + 4)    # the dense layer is the widest
-    for k, conv in enumerate(convs):
-        if k < a.skip:
-            continue
-        xs, ys = [], []
-        with torch.no_grad():
-            for i in range(0, len(x), a.batch):
-                net.stages()[k](normalise(x[i:i + a.batch]) if k == 0 else fs[k - 1][i:i + a.batch])
-                patches = F.unfold(seen[conv], conv.kernel_size).transpose(1, 2)
-                want = fs[k][i:i + a.batch].flatten(2).transpose(1, 2)
-                pos = torch.randint(patches.shape[1], (len(patches), min(a.patches, patches.shape[1])))
-                rows = torch.arange(len(patches))[:, None]
-                xs.append(patches[rows, pos].flatten(0, 1)), ys.append(want[rows, pos].flatten(0, 1))
-        fit(conv, acts[k], torch.cat(xs), torch.cat(ys), minutes)
-        save(a, net)
-    if dense is None:
-        return
-    heads = [m for m in net.children() if isinstance(m, torch.nn.Linear) and m is not dense]
-    with torch.no_grad():
-        t = [teacher.heads(fs[-1][i:i + a.batch]) for i in range(0, len(x), a.batch)]
-        t = {k: torch.cat([o[k] for o in t]) for k in t[0]}
-        own = []
-        for i in range(0, len(x), a.batch):
-            net.features(normalise(x[i:i + a.batch]))
-            own.append(seen[dense])
-    fit(dense, acts[-1], torch.cat(own), fs[-1], 4 * minutes, lambda out, q: loss_outputs(net.heads(out), {k: v[q] for k, v in t.items()})[0],
-        [w for m in heads for w in m.parameters()])
-    save(a, net)
 
 
 def save(a, net):
@@ -457,7 +325,7 @@ def save(a, net):
 def export(a):
     import mtcnn_onnx
     for kind in NETS:
-        w = {k: v.numpy() for k, v in torch.load(os.path.join(a.work, kind + '.ckpt')).items()}
+        w = {k: v.numpy() for k, v in torch.load(os.path.join(a.work, kind + '.ckpt'), map_location='cpu').items()}
         mtcnn_onnx.write(kind, w, os.path.join(a.out, f'mtcnn-{kind}.onnx'), 'facegate',
                          'MTCNN distilled by the Facegate project; see models/cards/mtcnn.md')
 
@@ -471,21 +339,12 @@ def main():
             q.add_argument(name)
         q.add_argument('--minutes', type=float, default=20)
         q.add_argument('--seed', type=int, default=1)
-        q.add_argument('--only', default='pnet rnet onet', help='collect: which networks to collect for')
-        q.add_argument('--batch', type=int, default={'pnet': 512, 'rnet': 128, 'onet': 48}.get(kind, 1))
-        q.add_argument('--forced', type=float, default=.5, help='share of the time in which layers learn one by one')
-        q.add_argument('--resume', action='store_true', help='go on from WORK/KIND.ckpt')
-        q.add_argument('--lr', type=float, default={'pnet': 2e-2, 'rnet': 1e-2}.get(kind, 6e-3))
-    q = sub.add_parser('layers')
-    q.add_argument('net', choices=tuple(NETS))
-    for name in ('teacher', 'data', 'work'):
-        q.add_argument(name)
-    q.add_argument('--minutes', type=float, default=10)
-    q.add_argument('--crops', type=int, default=20000)
-    q.add_argument('--patches', type=int, default=4, help='of a crop')
-    q.add_argument('--seed', type=int, default=1)
-    q.add_argument('--resume', action='store_true', help='go on from WORK/NET.ckpt')
-    q.add_argument('--skip', type=int, default=0, help='leave the first layers as they are')
+        if kind == 'collect':
+            continue
+        q.add_argument('--device', default='cpu')
+        q.add_argument('--batch', type=int, default={'pnet': 512, 'rnet': 128, 'onet': 48}[kind], help='crops an update (CUDA: some thousands)')
+        q.add_argument('--start', metavar='DIR', help='go on from DIR/KIND.ckpt')
+        q.add_argument('--lr', type=float, default={'pnet': 2e-2, 'rnet': 1e-2, 'onet': 6e-3}[kind])
     q = sub.add_parser('export')
     q.add_argument('work')
     q.add_argument('out')
@@ -495,7 +354,7 @@ def main():
     if a.kind == 'export':
         return export(a)
     os.makedirs(a.work, exist_ok=True)
-    {'collect': collect, 'layers': layers}.get(a.kind, train)(a)
+    collect(a) if a.kind == 'collect' else train(a)
 
 
 if __name__ == '__main__':

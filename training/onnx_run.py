@@ -35,6 +35,8 @@ class Net:
         if n.op_type == 'Conv':
             p = a['pads']
             return F.conv2d(x[0], x[1], x[2] if len(x) > 2 else None, a['strides'], p[:2], groups=a['group'])
+        if n.op_type == 'Add':
+            return x[0] + x[1]
         if n.op_type == 'Relu':
             return x[0].relu()
         if n.op_type == 'PRelu':

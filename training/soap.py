@@ -1,4 +1,4 @@
-"""Adam in the eigenbasis of the gradient's covariances (Vyas et al., "SOAP", 2024), for small networks on the CPU.
+"""Adam in the eigenbasis of the gradient's covariances (Vyas et al., "SOAP", 2024), for small networks.
 
 The first layers of a detector must learn fine differences between neighbouring pixels, a direction in which plain
 Adam creeps; here every direction moves at its own pace.
@@ -32,8 +32,8 @@ class Soap(torch.optim.Optimizer):
                     st.update(m=torch.zeros_like(g), v=torch.zeros_like(g), cov=[], basis=[])
                     for size in g.shape:
                         turned = p.dim() > 1 and size <= self.largest     # a larger side keeps plain Adam's basis
-                        st['cov'].append(torch.zeros(size, size) if turned else None)
-                        st['basis'].append(torch.eye(size) if turned else None)
+                        st['cov'].append(torch.zeros(size, size, device=p.device) if turned else None)
+                        st['basis'].append(torch.eye(size, device=p.device) if turned else None)
                 m, v, (left, right) = st['m'], st['v'], st['basis']
                 m.mul_(b1).add_(g, alpha=1 - b1)
                 v.mul_(b2).add_(turn(left, g, right) ** 2, alpha=1 - b2)

@@ -1,13 +1,4 @@
-#!/usr/bin/env python3
-"""The teacher: an OpenVINO IR (the opset-1 subset that face-reidentification-retail-0095 uses) run in PyTorch, and the
-targets it gives for a file of chips.
-
-    teacher.py IR-without-suffix chips.npy targets.npy [--part 0/2] [--device cpu|cuda]
-
-The target of a chip is the unit-length mean of the teacher's answers for the chip and for its mirror image, so that the
-student learns in one pass what the teacher gives with two, and need not be asked twice itself.
-"""
-import argparse
+"""An OpenVINO IR (the opset-1 subset that face-reidentification-retail-0095 uses) run in PyTorch: the teacher."""
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -23,6 +14,7 @@ class IR(nn.Module):
 
     def __init__(self, base, dtype=torch.float32):
         super().__init__()
+        self.dtype = dtype
         root = ET.parse(base + '.xml').getroot()
         blob = open(base + '.bin', 'rb').read()
         source = {(e.get('to-layer'), int(e.get('to-port'))): e.get('from-layer') for e in root.find('edges')}
@@ -48,8 +40,7 @@ class IR(nn.Module):
                 groups = 1
                 if kind == 'GroupConvolution':
                     groups, w = w.shape[0], w.reshape(-1, *w.shape[2:])
-                w = w.to(dtype).contiguous(memory_format=torch.channels_last)
-                self.steps.append(dict(id=ident, kind='conv', args=args[:1], w=w, bias=None, groups=groups,
+                self.steps.append(dict(id=ident, kind='conv', args=args[:1], w=w.to(dtype), bias=None, groups=groups,
                                        stride=[int(v) for v in data['strides'].split(',')],
                                        pad=[int(v) for v in data['pads_begin'].split(',')]))
             elif kind == 'PReLU':
@@ -62,11 +53,11 @@ class IR(nn.Module):
                 raise ValueError(f'{base}.xml: operation {kind} is not supported')
         self.const = {k: v.to(dtype) for k, v in const.items() if v.is_floating_point()}
 
-    def to_device(self, device):
+    def to(self, device, layout=torch.channels_last):
         for s in self.steps:
             for k in ('w', 'bias'):
                 if s.get(k) is not None:
-                    s[k] = s[k].to(device)
+                    s[k] = s[k].to(device, memory_format=layout if s[k].ndim == 4 else torch.preserve_format)
         self.const = {k: v.to(device) for k, v in self.const.items()}
         return self
 
@@ -92,38 +83,3 @@ class IR(nn.Module):
             else:
                 return a[0].flatten(1)
             v[s['id']] = r
-
-
-def targets(net, chips, device='cpu', dtype=torch.float32, plain=False):
-    """chips: N,128,128,3 uint8 RGB -> N,256 float32, unit length"""
-    x = torch.from_numpy(np.ascontiguousarray(chips[..., ::-1])).to(device).permute(0, 3, 1, 2).to(dtype)
-    with torch.no_grad():
-        e = F.normalize(net(x).float())
-        if not plain:
-            e = e + F.normalize(net(x.flip(3)).float())
-    return F.normalize(e).cpu().numpy()
-
-
-def main():
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('ir'), p.add_argument('chips'), p.add_argument('out')
-    p.add_argument('--part', default='0/1'), p.add_argument('--device', default='cpu')
-    p.add_argument('--batch', type=int, default=16)
-    p.add_argument('--plain', action='store_true', help='without the mirror image: half the cost')
-    a = p.parse_args()
-    torch.set_num_threads(1)
-    dtype = torch.bfloat16 if a.device == 'cpu' else torch.float32
-    net = IR(a.ir, dtype).to_device(a.device)
-    chips = np.load(a.chips, mmap_mode='r')
-    part, parts = map(int, a.part.split('/'))
-    lo, hi = len(chips) * part // parts, len(chips) * (part + 1) // parts
-    out = np.empty((hi - lo, 256), np.float32)
-    for k in range(lo, hi, a.batch):
-        out[k - lo:min(k + a.batch, hi) - lo] = targets(net, chips[k:min(k + a.batch, hi)], a.device, dtype, a.plain)
-        if k % (a.batch * 64) == 0:
-            print(f'{k - lo}/{hi - lo}', flush=True)
-    np.save(a.out, out)
-
-
-if __name__ == '__main__':
-    main()

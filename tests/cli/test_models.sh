@@ -7,9 +7,9 @@ shared=${FACEGATE_SHARED:-$source_root/../shared}
 
 # Another embedder that exists anywhere: the built-in one with its colours exchanged, and a file of its own.
 mkdir alt
-{ cat "$source_root/models/vgg16-half.onnx"; printf '\x12\x04test'; } >alt/alt.onnx
+{ cat "$source_root/models/vgg16.onnx"; printf '\x12\x04test'; } >alt/alt.onnx
 jq --arg sum "$(sha256sum alt/alt.onnx | cut -d' ' -f1)" --argjson bytes "$(stat -c%s alt/alt.onnx)" '{version: 1, models:
-    [.models[] | select(.name == "vgg16-half") | .name = "alt" | .input.color = "bgr" | .files = [{file: "alt.onnx", bytes: $bytes, sha256: $sum}]]}' \
+    [.models[] | select(.name == "vgg16") | .name = "alt" | .input.color = "bgr" | .files = [{file: "alt.onnx", bytes: $bytes, sha256: $sum}]]}' \
     "$source_root/models/manifest.json" >alt/manifest.json
 export FACEGATE_MODEL_PATH=$PWD/alt
 
@@ -23,18 +23,18 @@ json '.[0] | [.embedder, .before, .embedded, .lost, .classifier] | tojson' '["al
 run 0 --data empty --json models use alt
 json '.[0].before' alt
 run 1 --data empty models use nosuch
-says err "no embedder called 'nosuch'; there are: alt, vgg16-half"
+says err "no embedder called 'nosuch'; there are: alt, vgg16"
 one_line err
 end
 
 # What changes an embedding makes another embedder of the same weights; what does not, does not.
 begin the_same_weights_after_another_preparation_are_another_embedder
 mkdir twins
-cp "$source_root/models/vgg16-half.onnx" twins
-jq '(.models[] | select(.name == "vgg16-half")) as $m | {version: 1, models: [$m + {name: "same", description: "x", same_person: 0.9},
+cp "$source_root/models/vgg16.onnx" twins
+jq '(.models[] | select(.name == "vgg16")) as $m | {version: 1, models: [$m + {name: "same", description: "x", same_person: 0.9},
     ($m | .name = "bgr" | .input.color = "bgr"), ($m | .name = "mean" | .input.mean += 0.5), ($m | .name = "scale" | .input.scale *= 1.001),
     ($m | .name = "points" | .template[4][1] += 0.0001)]}' "$source_root/models/manifest.json" >twins/manifest.json
-for name in vgg16-half same bgr mean scale points; do
+for name in vgg16 same bgr mean scale points; do
     FACEGATE_MODEL_PATH=$PWD/twins run 0 --data "of-$name" --json models use $name
     jq -r .model_hash out >>hashes
 done
@@ -50,13 +50,13 @@ run 0 enroll --every 2 --name Ada --role engineer ada.mp4
 run 0 enroll --every 2 --name Bob --role guest bob.mp4
 run 0 train
 run 0 --json verify ada.jpg
-json '.[0].model' vgg16-half
+json '.[0].model' vgg16
 total=$(query "SELECT count(*) FROM template")
 end
 
 begin another_embedder_is_refused_and_nothing_mixes
 run 1 enroll --embedder alt --name Carla --role x stranger.jpg
-says err "the team's embedder is vgg16-half, and alt is loaded"
+says err "the team's embedder is vgg16, and alt is loaded"
 one_line err
 run 1 verify --embedder alt ada.jpg
 says err "models use alt"
@@ -87,9 +87,9 @@ staged=$(query "SELECT count(*) FROM reembedding")
 [ "$staged" -gt 0 ] && [ "$staged" -lt "$total" ] || { bad=1; echo "  $staged of $total were done at the kill"; }
 is models "$(query "$one_model")" 1
 run 0 --json verify ada.jpg
-json '.[0] | [.decision, .model, .classifier] | tojson' '["granted","vgg16-half",1]'
+json '.[0] | [.decision, .model, .classifier] | tojson' '["granted","vgg16",1]'
 run 0 --json models use alt
-json '.[0] | [.embedder, .before, .lost, .classifier] | tojson' '["alt","vgg16-half",0,2]'
+json '.[0] | [.embedder, .before, .lost, .classifier] | tojson' '["alt","vgg16",0,2]'
 json '.[0].resumed' "$staged"
 json '.[0].embedded' "$total"
 is models "$(query "$one_model")" 1
@@ -110,7 +110,7 @@ end
 
 # All eight templates of a single photo, as if the new embedder had been there when it was enrolled.
 begin a_single_photo_s_variations_are_made_again
-run 0 --data single enroll --embedder vgg16-half --name Ada --role x ada.jpg
+run 0 --data single enroll --embedder vgg16 --name Ada --role x ada.jpg
 run 0 --data fresh models use alt
 run 0 --data fresh enroll --name Ada --role x ada.jpg
 chip=$(echo single/blobs/members/*/*/chips/00-000004.png)
@@ -118,7 +118,7 @@ mv "$chip" kept.png
 run 1 --data single models use alt
 says err "the old embedder stays"
 run 0 --data single --json models list
-json 'map(select(.in_use) | .name) | join(",")' vgg16-half
+json 'map(select(.in_use) | .name) | join(",")' vgg16
 mv kept.png "$chip"
 run 0 --data single --json models use alt
 json '.[0] | [.resumed, .embedded, .lost] | tojson' '[4,8,0]'
@@ -177,9 +177,9 @@ run 0 --json keys create --scope admin
 key=$(jq -r .key out)
 post() { curl -sS -o body -w '%{http_code}' -H "Authorization: Bearer $key" "$@"; }
 is status "$(post -F photo=@ada.jpg "$url/api/v1/verify")" 200
-run 0 models use vgg16-half
+run 0 models use vgg16
 is status "$(post -F photo=@ada.jpg "$url/api/v1/verify")" 409
-says body "the team's embedder is vgg16-half, and alt is loaded"
+says body "the team's embedder is vgg16, and alt is loaded"
 post -F name=Dora -F role=x -F video=@bob.mp4 "$url/api/v1/members" >/dev/null
 run 0 --json members list
 json 'map(.name) | join(",")' "Ada,Bob,Carla"
@@ -187,7 +187,7 @@ is models "$(query "$one_model")" 1
 kill $server
 wait $server
 run 0 --json verify ada.jpg
-json '.[0].model' vgg16-half
+json '.[0].model' vgg16
 end
 
 begin templates_without_a_picture_are_lost_only_with_force
@@ -226,7 +226,7 @@ if [ -f "$shared/models/openvino/face-reidentification-retail-0095.bin" ]; then
     run 3 --data big --json verify ada.jpg stranger.jpg
     json 'map(.decision) | join(",")' "granted,unknown"
     json '.[0].similarity > 0.6' true
-    run 0 --data big models use vgg16-half
+    run 0 --data big models use vgg16
     run 3 --data big --json verify ada.jpg stranger.jpg
     json 'map(.decision) | join(",")' "granted,unknown"
     end

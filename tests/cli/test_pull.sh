@@ -20,13 +20,13 @@ unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY CURL_CA_BUNDLE SSL_
 export FACEGATE_CA_FILE=$PWD/tls/ca.pem FACEGATE_MODEL_PATH=$PWD/manifest FACEGATE_DATA=$PWD/data
 
 # The built-in embedder under another name, in a file that only the server has, and a second small one.
-{ cat "$source_root/models/vgg16-half.onnx"; printf '\x12\x04test'; } >files/far.onnx
+{ cat "$source_root/models/vgg16.onnx"; printf '\x12\x04test'; } >files/far.onnx
 head -c 3000 /dev/urandom >files/notes.bin
 mkdir manifest
 # manifest [HOW] [JQ]: of model "far", fetched through HOW
 manifest() {
     jq --arg url "$url/${1:+$1/}" --arg sum "$(sha256sum files/far.onnx | cut -d' ' -f1)" --argjson bytes "$(stat -c%s files/far.onnx)" \
-        --arg sum2 "$(sha256sum files/notes.bin | cut -d' ' -f1)" '{version: 1, models: [.models[] | select(.name == "vgg16-half") | .name = "far"
+        --arg sum2 "$(sha256sum files/notes.bin | cut -d' ' -f1)" '{version: 1, models: [.models[] | select(.name == "vgg16") | .name = "far"
         | .files = [{file: "far.onnx", bytes: $bytes, sha256: $sum, url: ($url + "far.onnx")},
                     {file: "notes.bin", bytes: 3000, sha256: $sum2, url: ($url + "notes.bin")}]]} | '"${2:-.}" \
         "$source_root/models/manifest.json" >manifest/manifest.json
@@ -176,7 +176,7 @@ json '.[0].error.code' not_found
 says err "status 404"
 run 1 --json models pull frobnicate
 json '.[0].error.code' not_found
-run 0 models pull vgg16-half # built in: here
+run 0 models pull vgg16 # built in: here
 manifest "" 'del(.models[0].files[0].url)'
 run 1 --json models pull far
 json '.[0].error.code' model
