@@ -122,8 +122,8 @@ fg_code fg_cmd_members_remove(fg_cli *cli, fg_error *err)
     if (rc == FG_OK && cli->settings.json)
         fg_cli_print_json(json_pack("{s:s, s:b}", "member", member.name, "removed", 1));
     else if (rc == FG_OK)
-        printf("%s is removed, with %ld templates and %ld files\n", member.name, member.templates,
-               member.sources);
+        printf("%s is removed, with %ld template%s and %ld file%s\n", member.name, member.templates,
+               member.templates == 1 ? "" : "s", member.sources, member.sources == 1 ? "" : "s");
     if (rc == FG_OK && version)
         fg_cli_note(cli, "the others were trained anew as classifier %lld", (long long)version);
     fg_member_deinit(&member);

@@ -43,8 +43,9 @@ static void print_warning(fg_cli *cli, const fg_train_warning *w)
             name, name_of(cli, w->other_id, &other), w->value);
         break;
     case FG_WARN_OUTLIERS:
-        fg_cli_note(cli, "note: %.0f templates of %s do not resemble the rest and are not used", w->value,
-                    name);
+        fg_cli_note(cli, "note: %.0f template%s of %s %s not resemble the rest and %s not used", w->value,
+                    w->value == 1 ? "" : "s", name, w->value == 1 ? "does" : "do",
+                    w->value == 1 ? "is" : "are");
         break;
     }
     fg_member_deinit(&one);

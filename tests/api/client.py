@@ -4,6 +4,7 @@ Environment: FACEGATE, the program; FACEGATE_SOURCE, the folder with the fixture
 program finds by itself, or by FACEGATE_MODEL_PATH.
 """
 import collections
+import contextlib
 import http.client
 import json
 import os
@@ -116,7 +117,8 @@ class Server:
             try:
                 s.sendall(data)
                 if ends:
-                    s.shutdown(socket.SHUT_WR)
+                    with contextlib.suppress(OSError):  # the server may have closed already: what it said is still to be read
+                        s.shutdown(socket.SHUT_WR)
                 while chunk := s.recv(65536):
                     out += chunk
             except ConnectionError:
