@@ -61,7 +61,8 @@ void fg_reliability_add(fg_reliability *reliability, double probability, double 
     int bin = (int)(probability * FG_RELIABILITY_BINS);
     bin = bin < 0 ? 0 : bin >= FG_RELIABILITY_BINS ? FG_RELIABILITY_BINS - 1 : bin;
     reliability->bins[bin].weight += weight;
-    reliability->bins[bin].stated += weight * probability;
+    /* On a grid fine enough for every use, on which sums are exact: threads may then add up in any order. */
+    reliability->bins[bin].stated += weight * round(probability * 0x1p30) * 0x1p-30;
     reliability->bins[bin].right += weight * right;
 }
 

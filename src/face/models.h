@@ -9,7 +9,8 @@
  * input is needed for an embedder and a detector, dim and template for an embedder; an embedder's input is
  * square. An embedder's "same_person" is the cosine that one in 1,000 pairs of strangers exceeds, its
  * "common_look" the mean cosine of strangers whose pictures were taken in one way. A cohort is a contact
- * sheet of aligned chips: "chip" (its side in pixels), "columns", "count" and "template". */
+ * sheet of aligned chips: "chip" (its side in pixels), "columns", "count" and "template"; its further files
+ * are embeddings of the sheet, cohort-HASH-HASH.npy after the sheet and the embedder (see flow/cohort.c). */
 #ifndef FG_FACE_MODELS_H
 #define FG_FACE_MODELS_H
 

@@ -67,16 +67,14 @@ static fg_code load_sheet(const fg_model *cohort, fg_frame *sheet, fg_error *err
     return FG_OK;
 }
 
-/* The cache is named after both models, so that it can never be of another. */
-static fg_code cache_path(const fg_app *app, const fg_model *cohort, char path[FG_MAX_PATH], fg_error *err)
+/* Embeddings of a cohort are named after both models, so that they can never be of another. */
+static void embeddings_name(const fg_app *app, const fg_model *cohort, char name[64])
 {
-    char name[96];
-    snprintf(name, sizeof name, "cache/cohort-%.16s-%.16s.npy", cohort->files[0].sha256,
+    snprintf(name, 64, "cohort-%.16s-%.16s.npy", cohort->files[0].sha256,
              fg_engine_info_view(app->engine)->model_hash);
-    return fg_path_join(path, FG_MAX_PATH, app->settings->data, name, err);
 }
 
-static bool load_cached(const char *path, long count, int size, float *embeddings)
+static bool load_embeddings(const char *path, long count, int size, float *embeddings)
 {
     fg_buf bytes;
     fg_npy array = {0};
@@ -89,6 +87,17 @@ static bool load_cached(const char *path, long count, int size, float *embedding
         fg_npy_floats(&array, embeddings);
     fg_buf_deinit(&bytes);
     return good;
+}
+
+/* The manifest's cohort may come with the embeddings of the models that most use, which spares them seconds.
+ */
+static bool load_shipped(const fg_model *cohort, const char *name, int size, float *embeddings)
+{
+    for (int k = 1; k < cohort->file_count; k++)
+        if (strcmp(cohort->files[k].name, name) == 0)
+            return fg_model_verify(cohort, NULL) == FG_OK &&
+                   load_embeddings(cohort->files[k].path, cohort->count, size, embeddings);
+    return false;
 }
 
 /* One usable face of each person in a folder of photos. */
@@ -127,7 +136,7 @@ fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **e
     fg_models *models = NULL;
     const fg_model *cohort = NULL;
     fg_frame sheet = {0};
-    char path[FG_MAX_PATH], dir[FG_MAX_PATH];
+    char name[64], path[FG_MAX_PATH], dir[FG_MAX_PATH];
     *embeddings = NULL;
     *count = 0;
     if (app->settings->cohort && strchr(app->settings->cohort, '/'))
@@ -137,7 +146,11 @@ fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **e
     if (rc == FG_OK)
         rc = fg_models_find(models, "cohort", app->settings->cohort, &cohort, err);
     if (rc == FG_OK)
-        rc = cache_path(app, cohort, path, err);
+        rc = fg_path_join(dir, sizeof dir, app->settings->data, "cache", err);
+    if (rc == FG_OK) {
+        embeddings_name(app, cohort, name);
+        rc = fg_path_join(path, sizeof path, dir, name, err);
+    }
     if (rc != FG_OK)
         goto done;
     *embeddings = malloc((size_t)cohort->count * (size_t)size * sizeof **embeddings);
@@ -146,14 +159,14 @@ fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **e
         goto done;
     }
     *count = cohort->count;
-    if (load_cached(path, cohort->count, size, *embeddings))
+    if (load_shipped(cohort, name, size, *embeddings) ||
+        load_embeddings(path, cohort->count, size, *embeddings))
         goto done;
     if ((rc = load_sheet(cohort, &sheet, err)) != FG_OK ||
         (rc = embed_all(worker, cohort, &sheet, progress, *embeddings, err)) != FG_OK)
         goto done;
     /* A cache that cannot be written costs time, not the training. */
-    if (fg_path_join(dir, sizeof dir, app->settings->data, "cache", NULL) != FG_OK ||
-        fg_dir_create(dir, NULL) != FG_OK ||
+    if (fg_dir_create(dir, NULL) != FG_OK ||
         fg_floats_save(path, *embeddings, cohort->count, size, NULL) != FG_OK)
         fg_log_write(app->log, FG_LOG_WARN,
                      "%s: could not be written; the cohort is embedded again next time", path);
