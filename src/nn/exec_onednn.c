@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,9 @@ done:
     if (made && made->graph.path == path)
         made->graph.path = NULL;
     fg_net_close(made);
+#ifdef __GLIBC__
+    malloc_trim(0); /* reading takes several times what stays, and malloc would keep it from everybody */
+#endif
     return rc;
 }
 
