@@ -52,6 +52,11 @@ void fg_cli_print_json(json_t *document); /* one line; takes the reference */
 void fg_cli_error(fg_cli *cli, const char *input,
                   const fg_error *err); /* to stderr, and as JSON where asked for */
 void fg_cli_note(fg_cli *cli, const char *fmt, ...) FG_PRINTF(2, 3); /* advice on stderr, unless --quiet */
+/* The end of the word that is counted: "%ld file%s". */
+static inline const char *fg_cli_s(long count)
+{
+    return count == 1 ? "" : "s";
+}
 void fg_cli_progress_init(fg_cli *cli);
 void fg_cli_progress_end(fg_cli *cli);
 void fg_cli_log_json(void *context, fg_log_level level, const char *line, const fg_log_field *fields,

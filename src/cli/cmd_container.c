@@ -91,8 +91,9 @@ static void print_result(fg_cli *cli, const fg_container_result *result)
             "classes", result->classes, "similarity_gate", r->similarity_gate, "far", r->far, "frr",
             isfinite(r->frr) ? json_real(r->frr) : json_null(), "seconds", r->seconds));
     } else { /* one metric a word, so that a job's MetricDefinitions find them */
-        printf("%s: %ld rows of %d members; far=%.6f; similarity_gate=%.4f; seconds=%.2f", result->model,
-               result->rows, result->classes, r->far, r->similarity_gate, r->seconds);
+        printf("%s: %ld row%s of %d member%s; far=%.6f; similarity_gate=%.4f; seconds=%.2f", result->model,
+               result->rows, fg_cli_s(result->rows), result->classes, fg_cli_s(result->classes), r->far,
+               r->similarity_gate, r->seconds);
         if (isfinite(r->frr))
             printf("; frr=%.6f", r->frr);
         putchar('\n');
@@ -161,7 +162,8 @@ fg_code fg_cmd_container_serve(fg_cli *cli, fg_error *err)
             fg_cli_print_json(json_pack("{s:s, s:s, s:i}", "url", fg_server_url(server), "model", model,
                                         "classes", artifact.members));
         else
-            printf("Facegate serves %s (%d members) at %s\n", model, artifact.members, fg_server_url(server));
+            printf("Facegate serves %s (%d member%s) at %s\n", model, artifact.members,
+                   fg_cli_s(artifact.members), fg_server_url(server));
         fflush(stdout);
         if (!stopped)
             rc = fg_server_run(server, err);

@@ -36,8 +36,8 @@ fg_code fg_cmd_export(fg_cli *cli, fg_error *err)
             json_object_set_new(document, "link", json_string((const char *)link.data));
         fg_cli_print_json(document);
     } else if (rc == FG_OK) {
-        printf("%s: %ld template%s of %d member%s\n", out, templates, templates == 1 ? "" : "s", members,
-               members == 1 ? "" : "s");
+        printf("%s: %ld template%s of %d member%s\n", out, templates, fg_cli_s(templates), members,
+               fg_cli_s(members));
         if (link.size)
             printf("%s\n", (const char *)link.data);
     }
@@ -67,8 +67,7 @@ fg_code fg_cmd_import(fg_cli *cli, fg_error *err)
                                     report.new_members));
     else
         printf("%s: %ld template%s of %d member%s, %d of them new\n", cli->args[0], report.templates,
-               report.templates == 1 ? "" : "s", report.members, report.members == 1 ? "" : "s",
-               report.new_members);
+               fg_cli_s(report.templates), report.members, fg_cli_s(report.members), report.new_members);
     fg_cli_note(cli, "next: facegate --data %s train", s->data);
     return FG_OK;
 }

@@ -22,7 +22,7 @@ static fg_code detect_frame(fg_cli *cli, fg_worker *worker, const char *input, c
         printf("%s", input);
         if (video)
             printf(" frame %d (%.2f s)", frame->index, (double)frame->time_ms / 1000);
-        printf(": %d face%s\n", count, count == 1 ? "" : "s");
+        printf(": %d face%s\n", count, fg_cli_s(count));
         for (int i = 0; i < count; i++)
             printf("  %.0f x %.0f at %.0f, %.0f, score %.4f\n", (double)faces[i].width,
                    (double)faces[i].height, (double)faces[i].x, (double)faces[i].y, (double)faces[i].score);

@@ -13,8 +13,8 @@ static void print_file(const char *path, const fg_enroll_file_report *f)
         printf(" (turned %d degrees)", f->rotation);
     if (f->seconds > 0)
         printf(", %.1f s", f->seconds);
-    printf(": %ld face%s used of %ld frame%s", f->faces_used, f->faces_used == 1 ? "" : "s",
-           f->frames_sampled, f->frames_sampled == 1 ? "" : "s");
+    printf(": %ld face%s used of %ld frame%s", f->faces_used, fg_cli_s(f->faces_used), f->frames_sampled,
+           fg_cli_s(f->frames_sampled));
     for (int k = 1; k < FG_REASON_COUNT; k++)
         if (f->refused[k])
             printf(", %ld %s", f->refused[k], fg_reason_name((fg_reason)k));
@@ -58,7 +58,7 @@ fg_code fg_cmd_enroll(fg_cli *cli, fg_error *err)
         fg_cli_print_json(fg_enroll_report_json(&report, s->name));
     } else {
         printf("%s is enrolled with %ld template%s in %.1f s\n", s->name, report.faces_used,
-               report.faces_used == 1 ? "" : "s", report.elapsed_ms / 1000);
+               fg_cli_s(report.faces_used), report.elapsed_ms / 1000);
         for (int i = 0; i < report.file_count; i++)
             print_file(cli->args[i], &report.files[i]);
     }

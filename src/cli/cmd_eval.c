@@ -46,7 +46,7 @@ fg_code fg_cmd_eval_lfw(fg_cli *cli, fg_error *err)
         else
             printf("  TAR at FAR %-4g too few pairs\n", fg_eval_fars[f]);
     }
-    printf("  no face found in %ld photo%s\n", r.not_found, r.not_found == 1 ? "" : "s");
+    printf("  no face found in %ld photo%s\n", r.not_found, fg_cli_s(r.not_found));
     return FG_OK;
 }
 
@@ -78,10 +78,11 @@ fg_code fg_cmd_eval_detect(fg_cli *cli, fg_error *err)
             r.median_overlap, "elapsed_ms", round(r.elapsed_ms)));
         return FG_OK;
     }
-    printf("%s on %ld pictures with %ld faces of at least %g pixels\n", info->detector, r.images, r.faces,
-           s->min_face);
+    printf("%s on %ld picture%s with %ld face%s of at least %g pixels\n", info->detector, r.images,
+           fg_cli_s(r.images), r.faces, fg_cli_s(r.faces), s->min_face);
     printf("  found              %.1f %% (%ld)\n", 100 * r.recall, r.found);
-    printf("  false alarms       %ld of %ld detections\n", r.false_alarms, r.detections);
+    printf("  false alarms       %ld of %ld detection%s\n", r.false_alarms, r.detections,
+           fg_cli_s(r.detections));
     printf("  average precision  %.4f, median overlap %.3f\n", r.average_precision, r.median_overlap);
     return FG_OK;
 }

@@ -73,8 +73,9 @@ fg_code fg_cmd_members_show(fg_cli *cli, fg_error *err)
     for (long i = 0; i < count; i++) {
         char time[FG_TIME_TEXT];
         fg_clock_text(sources[i].created_ms, time);
-        printf("%-10s %s: %ld faces used of %ld frames, %.10s\n", i ? "" : "files:", sources[i].name,
-               sources[i].faces_used, sources[i].frames_sampled, time);
+        printf("%-10s %s: %ld face%s used of %ld frame%s, %.10s\n", i ? "" : "files:", sources[i].name,
+               sources[i].faces_used, fg_cli_s(sources[i].faces_used), sources[i].frames_sampled,
+               fg_cli_s(sources[i].frames_sampled), time);
     }
 done:
     fg_sources_free(sources, count);
@@ -123,7 +124,7 @@ fg_code fg_cmd_members_remove(fg_cli *cli, fg_error *err)
         fg_cli_print_json(json_pack("{s:s, s:b}", "member", member.name, "removed", 1));
     else if (rc == FG_OK)
         printf("%s is removed, with %ld template%s and %ld file%s\n", member.name, member.templates,
-               member.templates == 1 ? "" : "s", member.sources, member.sources == 1 ? "" : "s");
+               fg_cli_s(member.templates), member.sources, fg_cli_s(member.sources));
     if (rc == FG_OK && version)
         fg_cli_note(cli, "the others were trained anew as classifier %lld", (long long)version);
     fg_member_deinit(&member);

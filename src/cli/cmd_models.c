@@ -144,7 +144,7 @@ fg_code fg_cmd_models_pull(fg_cli *cli, fg_error *err)
                       r.files ? json_string(r.folder) : json_null(), "elapsed_ms", r.elapsed_ms));
     else if (r.files)
         printf("%s: %d file%s in %s, as the manifest says (%.1f MB fetched%s)\n", name, r.files,
-               r.files == 1 ? "" : "s", r.folder, (double)r.fetched_bytes / 1e6,
+               fg_cli_s(r.files), r.folder, (double)r.fetched_bytes / 1e6,
                r.resumed_bytes ? ", the rest by an earlier try" : "");
     else
         printf("%s: everything is here, as the manifest says\n", name);
@@ -171,7 +171,7 @@ static void print_use(const fg_use_result *r, const fg_engine_info *info)
     printf("%s is %s embedder%s\n", info->embedder, was ? "already the team's" : "now the team's",
            was ? "" : ", for this and every later command");
     if (r->embedded)
-        printf("  %ld templates embedded again", r->embedded);
+        printf("  %ld template%s embedded again", r->embedded, fg_cli_s(r->embedded));
     if (r->resumed)
         printf(", %ld of them by an earlier try", r->resumed);
     if (r->lost)

@@ -81,7 +81,7 @@ static void print_table(const fg_cli *cli, const fg_people *people, const fg_ope
     const fg_engine_info *info = fg_engine_info_view(fg_app_engine(cli->app));
     printf("%s (%s), faces by %s: %d people, %ld photos, %ld usable; members enrolled from %d photo%s%s\n",
            info->embedder, fg_precision_name(info->precision), info->detector, people->people, people->photos,
-           r->usable, s->photos, s->photos == 1 ? "" : "s", s->photos == 1 ? " and its variations" : "");
+           r->usable, s->photos, fg_cli_s(s->photos), s->photos == 1 ? " and its variations" : "");
     printf("members  teams  strangers accepted, %%    members refused, %%    at best  wrong, %%   "
            "calibration error\n");
     for (int k = 0; k < r->size_count; k++)
@@ -135,11 +135,11 @@ fg_code fg_cmd_eval_openset(fg_cli *cli, fg_error *err)
     else if (rc == FG_OK)
         print_table(cli, &people, &result);
     if (rc == FG_OK && people.unreadable)
-        fg_cli_note(cli, "note: %ld files are not photos or cannot be read and were left out",
-                    people.unreadable);
+        fg_cli_note(cli, "note: %ld file%s left out: no photo, or not readable", people.unreadable,
+                    fg_cli_s(people.unreadable));
     if (rc == FG_OK && result.size_count < FG_EVAL_SIZES)
-        fg_cli_note(cli, "note: %d people with more than %d usable photos are too few for teams of %d",
-                    result.eligible, s->photos, fg_eval_sizes[result.size_count]);
+        fg_cli_note(cli, "note: %d people with more than %d usable photo%s are too few for teams of %d",
+                    result.eligible, s->photos, fg_cli_s(s->photos), fg_eval_sizes[result.size_count]);
     fg_people_deinit(&people);
     free(strangers);
     fg_worker_free(worker);

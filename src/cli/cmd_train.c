@@ -24,7 +24,7 @@ static void print_warning(fg_cli *cli, const fg_train_warning *w)
     case FG_WARN_FEW_TEMPLATES:
         fg_cli_note(cli,
                     "note: %s has only %.0f template%s; enrol a longer video, or more photos, with --add",
-                    name, w->value, w->value == 1 ? "" : "s");
+                    name, w->value, fg_cli_s((long)w->value));
         break;
     case FG_WARN_UNIFORM:
         fg_cli_note(cli,
@@ -44,7 +44,7 @@ static void print_warning(fg_cli *cli, const fg_train_warning *w)
         break;
     case FG_WARN_OUTLIERS:
         fg_cli_note(cli, "note: %.0f template%s of %s %s not resemble the rest and %s not used", w->value,
-                    w->value == 1 ? "" : "s", name, w->value == 1 ? "does" : "do",
+                    fg_cli_s((long)w->value), name, w->value == 1 ? "does" : "do",
                     w->value == 1 ? "is" : "are");
         break;
     }
@@ -89,8 +89,8 @@ fg_code fg_cmd_train(fg_cli *cli, fg_error *err)
     for (int i = 0; i < result.report.warning_count; i++)
         print_warning(cli, &result.report.warnings[i]);
     if (result.stale_templates)
-        fg_cli_note(cli, "note: %ld templates are of another embedder and were not used",
-                    result.stale_templates);
+        fg_cli_note(cli, "note: %ld template%s of another embedder not used", result.stale_templates,
+                    fg_cli_s(result.stale_templates));
     if (result.version && !result.activated)
         fg_cli_note(cli,
                     "note: it measured worse than the active version; activate it all the same with "

@@ -42,7 +42,7 @@ fg_code fg_dataset_of_team(fg_app *app, fg_dataset *d, fg_error *err)
     *d = (fg_dataset){0};
     fg_code rc = fg_store_templates(app->store, model->model_hash, &set, &stale, err);
     if (rc == FG_OK && set.count < 1)
-        rc = stale ? FG_FAIL(err, FG_ERR_STATE, "all %ld templates are of another embedder than %s", stale,
+        rc = stale ? FG_FAIL(err, FG_ERR_STATE, "every template (%ld) is of another embedder than %s", stale,
                              model->embedder)
                    : FG_FAIL(err, FG_ERR_STATE,
                              "nobody is enrolled yet; enrol a first member with `facegate enroll`");

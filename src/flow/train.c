@@ -139,12 +139,13 @@ fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *pr
     if (rc != FG_OK)
         goto done;
     if (set.count == 0) {
-        rc = result->stale_templates
-                 ? FG_FAIL(err, FG_ERR_STATE,
-                           "all %ld templates are of another embedder than %s; run `facegate models use %s`",
-                           result->stale_templates, model->embedder, model->embedder)
-                 : FG_FAIL(err, FG_ERR_STATE,
-                           "nobody is enrolled yet; enrol a first member with `facegate enroll`");
+        rc =
+            result->stale_templates
+                ? FG_FAIL(err, FG_ERR_STATE,
+                          "every template (%ld) is of another embedder than %s; run `facegate models use %s`",
+                          result->stale_templates, model->embedder, model->embedder)
+                : FG_FAIL(err, FG_ERR_STATE,
+                          "nobody is enrolled yet; enrol a first member with `facegate enroll`");
         goto done;
     }
     if ((rc = gather(&set, &gallery, &c, err)) != FG_OK ||
