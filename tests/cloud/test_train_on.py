@@ -115,7 +115,7 @@ class TrainOn(Case):
             self.assertEqual(as_json(server.get(f'/api/v1/jobs/{job}'))['state'], 'running')
             began = time.monotonic()
             server.close()
-            self.assertLess(time.monotonic() - began, 9)
+            self.assertLess(time.monotonic() - began, 60)  # a tenth of what it would wait for the next look
             self.assertEqual(self.platform.seen.count('StopTrainingJob'), 1)
         finally:
             self.platform.tick = tick
