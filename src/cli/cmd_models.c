@@ -170,14 +170,14 @@ static void print_use(const fg_use_result *r, const fg_engine_info *info)
     const bool was = strcmp(r->before.model_hash, info->model_hash) == 0;
     printf("%s is %s embedder%s\n", info->embedder, was ? "already the team's" : "now the team's",
            was ? "" : ", for this and every later command");
-    if (r->embedded)
+    if (r->embedded || r->lost) {
         printf("  %ld template%s embedded again", r->embedded, fg_cli_s(r->embedded));
-    if (r->resumed)
-        printf(", %ld of them by an earlier try", r->resumed);
-    if (r->lost)
-        printf(", %ld given up", r->lost);
-    if (r->embedded)
+        if (r->resumed)
+            printf(", %ld of them by an earlier try", r->resumed);
+        if (r->lost)
+            printf(", %ld given up", r->lost);
         printf(", %.1f s\n", r->elapsed_ms / 1000);
+    }
     if (r->version)
         printf("classifier %lld is trained and active\n", (long long)r->version);
 }

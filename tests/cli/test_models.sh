@@ -211,6 +211,10 @@ json '.[0].embedded' 1
 json '.[0].lost > 50' true
 says err "nothing is left to recognise Bob by"
 is templates "$(query "SELECT count(*) FROM template")" 1
+run 0 --data imported import --role guest team.npz
+run 0 --data imported models use --force alt
+says out '  0 templates embedded again, '
+is 'what it says, in lines,' "$(wc -l <out)" 2
 end
 
 name=the_published_embedder_and_back
