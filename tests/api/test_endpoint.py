@@ -43,7 +43,7 @@ def order(key, body=b'', name='door-1', kind='image/jpeg', **more):
 
 def boto3(*orders):
     done = subprocess.run([PYTHON, '-B', SOURCE / 'tests/support/invoke_boto3.py'], input='\n'.join(map(json.dumps, orders)), env=ENVIRONMENT,
-                          capture_output=True, text=True, timeout=120)
+                          capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -101,7 +101,7 @@ class Command(unittest.TestCase):
         return subprocess.run([AWS, 'sagemaker-runtime', 'invoke-endpoint', '--endpoint-url', server.url, '--region', 'eu-central-1',
                                '--endpoint-name', 'door-1', '--content-type', 'image/jpeg', '--body', f'fileb://{media / "ada.jpg"}', *more, media / 'out.json'],
                               env={**ENVIRONMENT, 'AWS_ACCESS_KEY_ID': key['access_key_id'], 'AWS_SECRET_ACCESS_KEY': key['secret_access_key']},
-                              capture_output=True, text=True, timeout=120)
+                              capture_output=True, text=True, timeout=600)
 
     def test_invoke_endpoint(self):
         key = create(label='by hand')

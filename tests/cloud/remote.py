@@ -57,7 +57,7 @@ class Case(unittest.TestCase):
         if args[0] == 'sagemaker':
             env['FACEGATE_ENDPOINT'] = endpoint
         env.update(settings)
-        done = subprocess.run([*before, FACEGATE, '--json', *args], env=env, capture_output=True, text=True, timeout=120)
+        done = subprocess.run([*before, FACEGATE, '--json', *args], env=env, capture_output=True, text=True, timeout=600)
         self.assertEqual(done.returncode, status, done.stdout + done.stderr)
         for word in [says] if isinstance(says, str) else says:
             self.assertIn(word, done.stderr)

@@ -94,7 +94,7 @@ class Proxy:
 def tool(*args, fails=None, bucket=BUCKET, prefix='t', before=(), **settings):
     env = dict(os.environ, FACEGATE_BLOB=f's3://{bucket}/{prefix}', FACEGATE_S3_ENDPOINT=ENDPOINT)
     env.update(settings)
-    done = subprocess.run([*before, TOOL, *args], env=env, capture_output=True, timeout=120)
+    done = subprocess.run([*before, TOOL, *args], env=env, capture_output=True, timeout=600)
     error = done.stderr.decode()
     assert SECRET not in error and SECRET[:8] not in error
     if fails:

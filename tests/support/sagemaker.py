@@ -406,19 +406,18 @@ class SageMaker:
             log = open(root / 'log', 'w')
             process = subprocess.Popen([os.environ['FACEGATE'], 'serve'], env=env, stdout=log, stderr=log, cwd=root)
             container = {'process': process, 'port': port, 'root': root}
-            for _ in range(100):
+            end = time.monotonic() + 300
+            while process.poll() is None and time.monotonic() < end:
                 try:
                     with urllib.request.urlopen(f'http://127.0.0.1:{port}/ping', timeout=2) as answer:
                         if answer.status == 200:
                             break
                 except OSError:
                     pass
-                if process.poll() is not None:
-                    break
                 time.sleep(0.2)
             else:
                 process.kill()
-            if process.poll() is not None:
+                process.wait()
                 raise Refused('', 'The primary container for production variant all did not pass the ping health check. Please check the CloudWatch logs.')
             old = endpoint.get('container')
             endpoint.update(container=container, EndpointStatus='InService', EndpointConfigName=config_name)
