@@ -268,7 +268,7 @@ def evaluate(net, teacher, x):
             s, t = net(q), teacher(q)
             loss, kl, p = loss_outputs(s, t)
             ds = torch.sigmoid(margin(s)).flatten()
-            thr = .6 if 'points' not in t and q.shape[-1] == 12 else .7
+            thr = net.threshold
             face = p > thr
             row = [loss, kl.mean(), (ds - p).abs().mean(), ((ds > thr) & ~face).float().mean(), ((ds <= thr) & face).float().mean(), face.float().mean()]
             row += [((s[k] - t[k]).abs().flatten(1).mean(1) * face).mean() for k in ('reg', 'points') if k in s]
@@ -325,7 +325,12 @@ def save(a, net):
 def export(a):
     import mtcnn_onnx
     for kind in NETS:
-        w = {k: v.numpy() for k, v in torch.load(os.path.join(a.work, kind + '.ckpt'), map_location='cpu').items()}
+        net = NETS[kind]()
+        net.load_state_dict(torch.load(os.path.join(a.work, kind + '.ckpt'), map_location='cpu'))
+        if kind != 'pnet':
+            with torch.no_grad():
+                net.logit_bias().add_(torch.tensor([-a.shift / 2, a.shift / 2]))
+        w = {k: v.numpy() for k, v in net.state_dict().items()}
         mtcnn_onnx.write(kind, w, os.path.join(a.out, f'mtcnn-{kind}.onnx'), 'facegate',
                          'MTCNN distilled by the Facegate project; see models/cards/mtcnn.md')
 
@@ -348,6 +353,8 @@ def main():
     q = sub.add_parser('export')
     q.add_argument('work')
     q.add_argument('out')
+    q.add_argument('--shift', type=float, default=0., help="""added to the log odds of R-Net's and O-Net's probability: a student is less
+                   sure than its teacher, two in a row still less, and the thresholds are to keep their meaning""")
     a = p.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

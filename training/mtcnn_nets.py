@@ -20,7 +20,8 @@ FACTOR = 0.709
 
 
 class Net(nn.Module):
-    """stages() are the layers up to the last inner activation, each with the pooling before it; heads() the outputs."""
+    """stages() are the layers up to the last inner activation, each with the pooling before it; heads() the outputs; logit_bias() that
+    of R-Net's and O-Net's two logits; threshold is what the probability is held against."""
 
     def features(s, x):
         out = []
@@ -34,6 +35,8 @@ class Net(nn.Module):
 
 
 class PNet(Net):
+    threshold = THRESHOLDS[0]
+
     def __init__(s):
         super().__init__()
         s.conv1, s.prelu1 = nn.Conv2d(3, 10, 3), nn.PReLU(10)
@@ -51,6 +54,8 @@ class PNet(Net):
 
 
 class RNet(Net):
+    threshold = THRESHOLDS[1]
+
     def __init__(s):
         super().__init__()
         s.conv1, s.prelu1 = nn.Conv2d(3, 28, 3), nn.PReLU(28)
@@ -68,8 +73,13 @@ class RNet(Net):
     def heads(s, last):
         return {'reg': s.dense5_2(last), 'logit': s.dense5_1(last)}
 
+    def logit_bias(s):
+        return s.dense5_1.bias
+
 
 class ONet(Net):
+    threshold = THRESHOLDS[2]
+
     def __init__(s):
         super().__init__()
         s.conv1, s.prelu1 = nn.Conv2d(3, 32, 3), nn.PReLU(32)
@@ -88,6 +98,9 @@ class ONet(Net):
 
     def heads(s, last):
         return {'reg': s.dense6_2(last), 'points': s.dense6_3(last), 'logit': s.dense6_1(last)}
+
+    def logit_bias(s):
+        return s.dense6_1.bias
 
 
 NETS = {'pnet': PNet, 'rnet': RNet, 'onet': ONet}
