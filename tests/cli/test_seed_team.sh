@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # The team of the original project: two phone videos, three photos. Skips where the development data is absent.
 . "$(dirname "$0")/lib.sh"
-seed=${FACEGATE_SHARED:-/nowhere}/data/seed
+shared=${FACEGATE_SHARED:-$source_root/../shared}
+seed=$shared/data/seed
 published=${FACEGATE_PUBLISHED:-/nowhere}
 if [ -d "$seed" ]; then
     begin the_seed_team_with_the_built_in_models
@@ -29,7 +30,7 @@ if [ ! -d "$seed" ] || [ ! -d "$published" ]; then
 fi
 for embedder in retail-0095; do
     begin "the_seed_team_with_$embedder"
-    flags=(--data "$embedder" --model-path "$published:$FACEGATE_SHARED/models/openvino" --detector mtcnn-published --embedder "$embedder" --json)
+    flags=(--data "$embedder" --model-path "$published:$shared/models/openvino" --detector mtcnn-published --embedder "$embedder" --json)
     run 0 "${flags[@]}" enroll --name Joaquin --role "data engineer" --right lab "$seed/Joaquin.mp4"
     json '.[0].faces_used' 70
     json '.[0].files[0].height > .[0].files[0].width' true

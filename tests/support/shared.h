@@ -1,4 +1,5 @@
-/* The folder of development data, which most machines do not have: such tests skip there, visibly. */
+/* The folder of development data, which most machines do not have: such tests skip there, visibly. It is
+ * FACEGATE_SHARED, or else `shared` beside the source. */
 #ifndef FG_TESTS_SHARED_H
 #define FG_TESTS_SHARED_H
 
@@ -11,8 +12,11 @@ static inline const char *shared_path(const char *name)
 {
     static char path[4096];
     struct stat st;
-    const char *root = getenv("FACEGATE_SHARED");
-    snprintf(path, sizeof path, "%s/%s", root && *root ? root : "../shared", name);
+    const char *root = getenv("FACEGATE_SHARED"), *source = getenv("FACEGATE_SOURCE");
+    if (root && *root)
+        snprintf(path, sizeof path, "%s/%s", root, name);
+    else
+        snprintf(path, sizeof path, "%s/../shared/%s", source ? source : ".", name);
     return stat(path, &st) == 0 ? path : NULL;
 }
 
