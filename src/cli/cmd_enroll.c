@@ -57,7 +57,7 @@ fg_code fg_cmd_enroll(fg_cli *cli, fg_error *err)
     if (s->json) {
         fg_cli_print_json(fg_enroll_report_json(&report, s->name));
     } else {
-        printf("%s is enrolled with %ld template%s in %.1f s\n", s->name, report.faces_used,
+        printf("%s is enrolled from %ld face%s in %.1f s\n", s->name, report.faces_used,
                fg_cli_s(report.faces_used), report.elapsed_ms / 1000);
         for (int i = 0; i < report.file_count; i++)
             print_file(cli->args[i], &report.files[i]);
