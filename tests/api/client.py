@@ -154,6 +154,14 @@ class Server:
         """Files of uploads that are there now."""
         return [p for p in self.data.glob('tmp/http-*/*') if p.name != 'lock']
 
+    def left_behind(self):
+        """Files of uploads that stay: the server answers first, and cleans up then."""
+        try:
+            until(lambda: not self.leftovers(), seconds=20)
+        except AssertionError:
+            pass
+        return self.leftovers()
+
     def kill(self):
         self.process.kill()
         self.process.wait()
