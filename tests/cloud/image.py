@@ -29,13 +29,13 @@ SLIM = '\n'.join(f'path-exclude {p}' for p in ('/usr/share/doc/*', '/usr/share/i
                                                '/usr/share/locale/*', '/usr/share/man/*')) + '\npath-include /usr/share/doc/*/copyright\nforce-unsafe-io\n'
 
 
-# As the official image has it.
+# As the official image has it, with {} for the archive.
 SOURCES = '\n'.join(f'''Types: deb
-URIs: http://deb.debian.org/{archive}
+URIs: {{}}{archive}
 Suites: {suites}
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-''' for archive, suites in (('debian', 'bookworm bookworm-updates'), ('debian-security', 'bookworm-security')))
+''' for archive, suites in (('', 'bookworm bookworm-updates'), ('-security', 'bookworm-security')))
 # Every kind of video that is taken; the image's FFmpeg is its own.
 VIDEOS = {
     'h264.mp4': ['-c:v', 'copy'], 'h264.mov': ['-c:v', 'copy'], 'h264.mkv': ['-c:v', 'copy'], 'hevc.mp4': ['-c:v', 'libx265', '-x265-params', 'log-level=none'],
@@ -92,8 +92,9 @@ def base_system(work):
         return root
     subprocess.run(['debootstrap', '--variant=minbase', 'bookworm', str(root)], check=True, stdout=subprocess.DEVNULL)
     (root / 'etc/dpkg/dpkg.cfg.d/slim').write_text(SLIM)
-    (root / 'etc/apt/sources.list').unlink()
-    (root / 'etc/apt/sources.list.d/debian.sources').write_text(SOURCES)
+    by_debootstrap = root / 'etc/apt/sources.list'      # deb ARCHIVE bookworm main
+    (root / 'etc/apt/sources.list.d/debian.sources').write_text(SOURCES.replace('{}', by_debootstrap.read_text().split()[1].rstrip('/')))
+    by_debootstrap.unlink()
     for name in ('doc', 'info', 'locale', 'man', 'lintian'):
         for path in (root / 'usr/share' / name).glob('*'):
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
