@@ -5,7 +5,7 @@ The pictures are face crops already, so the pyramid is skipped: O-Net looks at a
 about the labelled box), the best one is refined once by its own regression, and faces below --min-score are dropped
 (that removes the odd non-faces). About 3 O-Net passes a face.
 
-    chips.py ../shared/data ../shared/models/mtcnn/onet.pt chips [--set train|lfw] [--part 0/2]
+    chips.py ../shared/data ../shared/models/mtcnn chips [--set train|lfw] [--part 0/2]
 
 Writes OUT.npy (N,128,128,3) uint8 RGB, OUT.corners.npy (N,4,2: where the picture's corners lie in the chip, since outside of
 them the chip only repeats the border) and OUT.names (one line a chip: path, score).
@@ -18,31 +18,9 @@ import os
 import cv2
 import numpy as np
 import torch
-import torch.nn as nn
-import torch.nn.functional as F
 
+import mtcnn_nets
 from align import TEMPLATE, chip, similarity
-
-
-class ONet(nn.Module):
-    """O-Net of Zhang et al. 2016 with the names of the published state dict."""
-
-    def __init__(self):
-        super().__init__()
-        self.conv1, self.prelu1, self.pool1 = nn.Conv2d(3, 32, 3), nn.PReLU(32), nn.MaxPool2d(3, 2, ceil_mode=True)
-        self.conv2, self.prelu2, self.pool2 = nn.Conv2d(32, 64, 3), nn.PReLU(64), nn.MaxPool2d(3, 2, ceil_mode=True)
-        self.conv3, self.prelu3, self.pool3 = nn.Conv2d(64, 64, 3), nn.PReLU(64), nn.MaxPool2d(2, 2, ceil_mode=True)
-        self.conv4, self.prelu4 = nn.Conv2d(64, 128, 2), nn.PReLU(128)
-        self.dense5, self.prelu5 = nn.Linear(1152, 256), nn.PReLU(256)
-        self.dense6_1, self.dense6_2, self.dense6_3 = nn.Linear(256, 2), nn.Linear(256, 4), nn.Linear(256, 10)
-
-    def forward(self, x):
-        x = self.pool1(self.prelu1(self.conv1(x)))
-        x = self.pool2(self.prelu2(self.conv2(x)))
-        x = self.pool3(self.prelu3(self.conv3(x)))
-        x = self.prelu4(self.conv4(x)).permute(0, 3, 2, 1).flatten(1)
-        x = self.prelu5(self.dense5(x))
-        return F.softmax(self.dense6_1(x), 1)[:, 1], self.dense6_2(x), self.dense6_3(x)
 
 
 def cut(image, box):
@@ -59,7 +37,8 @@ def cut(image, box):
 def ask(net, images, boxes):
     x = np.stack([cut(i, b) for i, b in zip(images, boxes)]).transpose(0, 3, 1, 2)
     with torch.no_grad():
-        score, reg, pts = (t.numpy() for t in net((torch.from_numpy(x).float() - 127.5) / 128))
+        out = net(mtcnn_nets.normalise(torch.from_numpy(x).float()))
+    score, reg, pts = out['logit'].softmax(1)[:, 1].numpy(), out['reg'].numpy(), out['points'].numpy()
     b = np.array([[round(v) for v in q] for q in boxes], np.float64)
     side = b[:, 2:] - b[:, :2]
     refined = b + reg * np.tile(side, 2)
@@ -109,16 +88,14 @@ def sources(data, which):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument('data'), p.add_argument('onet'), p.add_argument('out')
+    p.add_argument('data'), p.add_argument('mtcnn'), p.add_argument('out')
     p.add_argument('--set', default='train', choices=('train', 'lfw'))
     p.add_argument('--part', default='0/1', help='this process makes every n-th file: i/n')
     p.add_argument('--min-score', type=float, default=.9)
     a = p.parse_args()
     torch.set_num_threads(1)
     part, parts = map(int, a.part.split('/'))
-    net = ONet()
-    net.load_state_dict(torch.load(a.onet, map_location='cpu'))
-    net.eval()
+    net = mtcnn_nets.load(a.mtcnn)['onet']
     todo = list(sources(a.data, a.set))
     if a.set == 'train':
         np.random.RandomState(0).shuffle(todo)

@@ -4,10 +4,9 @@ convolution over the last map (size / 16 a side) and one linear layer.
 VGG16    thirteen 3x3 convolutions in five blocks (Simonyan & Zisserman 2014), each with BatchNorm and ReLU
 ResNet   basic residual blocks (He et al. 2015), the last ReLU after the sum
 """
+import torch
 import torch.nn as nn
 import torch.nn.functional as F
-
-import torch
 
 VGG_BLOCKS = [64, 64, 'M', 128, 128, 'M', 256, 256, 256, 'M', 512, 512, 512, 'M', 512, 512, 512]
 RES_STAGES = [(64, 2), (128, 2), (256, 4), (320, 2)]   # channels, blocks; each stage halves the map

@@ -154,13 +154,9 @@ class Server:
         """Files of uploads that are there now."""
         return [p for p in self.data.glob('tmp/http-*/*') if p.name != 'lock']
 
-    def left_behind(self):
-        """Files of uploads that stay: the server answers first, and cleans up then."""
-        try:
-            until(lambda: not self.leftovers(), seconds=20)
-        except AssertionError:
-            pass
-        return self.leftovers()
+    def cleans_up(self):
+        """Waits until no upload's file is left: the server answers first, and removes it then."""
+        until(lambda: not self.leftovers(), told=lambda: f'uploads stay: {self.leftovers()}', server=self)
 
     def kill(self):
         self.process.kill()

@@ -99,7 +99,7 @@ class Enrolment(unittest.TestCase):
         members = as_json(server.get('/api/v1/members'))['members']
         self.assertEqual([m['name'] for m in members][:2], ['Ada', 'Bruno'])
         self.assertEqual(members[0]['rights'], ['lab', 'office'])
-        self.assertEqual(server.left_behind(), [])
+        server.cleans_up()
 
     def test_the_pictures_of_a_member(self):
         member = need_team()['Ada']['result']['id']
@@ -150,7 +150,7 @@ class Enrolment(unittest.TestCase):
             with self.subTest(fields=str(fields)[:80]):
                 self.assertEqual(answer.status, status, answer.body)
                 self.assertIn(word, as_json(answer)['detail'])
-        self.assertEqual(server.left_behind(), [])
+        server.cleans_up()
 
     def test_files_that_are_no_videos(self):
         for name, data, code in [('text.mp4', b'I am a text. ' * 100, ('bad_input', 'unsupported')), ('cut.mp4', b'\0\0\0\x18ftypmp42' + b'\0' * 400, ('bad_input', 'unsupported'))]:
@@ -212,7 +212,7 @@ class Jobs(unittest.TestCase):
         self.assertEqual(server.request('DELETE', f'/api/v1/jobs/{job}').status, 200)
         self.assertEqual(server.job(job)['state'], 'cancelled')
         self.assertNotIn('Long', [m['name'] for m in as_json(server.get('/api/v1/members'))['members']])
-        self.assertEqual(server.left_behind(), [])
+        server.cleans_up()
 
     def test_jobs_that_are_not_there(self):
         for path in ('0123456789abcdef', '0123456789abcdef/events', '0123456789abcdef/thumbs/0'):
@@ -287,7 +287,7 @@ class Verification(unittest.TestCase):
         need_team()
         padded = photo('ada') + b'\0' * (3 << 20)  # what follows a JPEG's end is no part of it
         self.assertEqual(self.verify(padded)['member'], 'Ada')
-        self.assertEqual(server.left_behind(), [])
+        server.cleans_up()
 
     def test_many_at_once(self):
         need_team()

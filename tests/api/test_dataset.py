@@ -37,7 +37,7 @@ class Dataset(unittest.TestCase):
             self.assertEqual(z.namelist(), ['data.npy', 'label.npy', 'segment.npy', 'model.npy'])
             self.assertIsNone(z.testzip())
             self.assertIn(b"'descr': '<f4'", z.read('data.npy')[:128])
-        self.assertEqual(server.left_behind(), [])
+        server.cleans_up()
 
     def test_pickle(self):
         try:
@@ -88,7 +88,7 @@ class Dataset(unittest.TestCase):
         try:
             answer = own.get('/api/v1/dataset.npz')
             self.assertEqual((answer.status, as_json(answer)['code']), (409, 'wrong_state'))
-            self.assertEqual(own.left_behind(), [])
+            own.cleans_up()
         finally:
             own.close()
 

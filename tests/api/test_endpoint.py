@@ -63,7 +63,7 @@ class Boto3(unittest.TestCase):
         self.assertEqual(len(results[1]['body']['prediction']), 1500)
         rows = as_json(server.get('/api/v1/audit?limit=1'))['rows']
         self.assertEqual((rows[0]['action'], rows[0]['actor']), ('invoke', f'key:{key["id"]}'))
-        self.assertEqual(server.left_behind(), [])
+        server.cleans_up()
 
     def test_errors_have_the_names_of_aws(self):
         key, revoked, audit = create(), create(), create(scope='audit')

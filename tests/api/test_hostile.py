@@ -162,7 +162,7 @@ class Malformed(unittest.TestCase):
             connection.request('POST', '/api/v1/members', iter([prefix] + [b'x' * 65536] * 40), {'Content-Type': 'multipart/form-data; boundary=bbbb', 'Authorization': f'Bearer {own.key}'})
             self.assertEqual(connection.getresponse().status, 413)
             connection.close()
-            self.assertEqual(own.left_behind(), [])
+            own.cleans_up()
         finally:
             own.close()
 
@@ -173,7 +173,7 @@ class Malformed(unittest.TestCase):
             self.assertEqual(answer.status, 422, (body[-40:], answer.body))
         for kind in ('multipart/form-data', 'multipart/form-data; boundary=', 'application/x-www-form-urlencoded', 'text/plain'):
             self.assertIn(server.post('/api/v1/members', whole, headers={'Content-Type': kind}).status, (415, 422), kind)
-        self.assertEqual(server.left_behind(), [])
+        server.cleans_up()
 
     def test_json_that_is_deep_or_odd(self):
         for body in (b'[' * 30000, b'{"name":' * 5000, b'{"name":"\xff"}', b'{"name":"\\u0000"}', b'{"name":"a","name":"b"}', b'\0', b'""', b'nul'):
@@ -215,7 +215,7 @@ class Clients(unittest.TestCase):
             s.sendall(b'--bbbb\r\nContent-Disposition: form-data; name="video"; filename="v.mp4"\r\n\r\n' + b'x' * 300000)
             until(server.leftovers, server=server)
             self.assertEqual([oct(p.stat().st_mode & 0o777) for p in server.leftovers()], ['0o600'])
-        until(lambda: not server.leftovers(), server=server)
+        server.cleans_up()
 
     def test_a_client_that_says_nothing_does_not_stop_the_others(self):
         silent = [socket.create_connection((server.host, server.port)) for _ in range(20)]
@@ -278,7 +278,7 @@ class Ends(unittest.TestCase):
         self.assertEqual(len(own.leftovers()), 1)
         again = Server(data=own.data)
         try:
-            self.assertEqual(again.left_behind(), [])
+            self.assertEqual(again.leftovers(), [])
             self.assertEqual(as_json(again.get('/api/v1/members', key=own.key)), {'members': []})
         finally:
             again.own = True

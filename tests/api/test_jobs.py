@@ -169,7 +169,7 @@ class Line(unittest.TestCase):
         self.assertEqual(server.job(running)['state'], 'cancelled')
         self.assertNotIn('Carla', names(server))
         self.assertEqual(list((server.data / 'jobs').glob('*')), [])
-        self.assertEqual(server.left_behind(), [])
+        server.cleans_up()
 
     def test_what_a_job_tells(self):
         server = self.server

@@ -78,7 +78,7 @@ class Runtime(unittest.TestCase):
         self.assertEqual(invoke(json.dumps([1] + [0] * 255), headers={'Accept': 'text/csv'}).status, 406)
         self.assertEqual(invoke(json.dumps([1] + [0] * 255), headers={'Accept': 'application/json, text/csv'}).status, 200)
         self.assertEqual(invoke(json.dumps([1] + [0] * 255), path='/invocations?require=%20').status, 400)
-        self.assertEqual(server.left_behind(), [])
+        server.cleans_up()
 
     def test_7_a_large_body_goes_by_the_disk(self):
         rows = json.dumps([[1] + [0] * 255] * 3000).encode()
@@ -86,7 +86,7 @@ class Runtime(unittest.TestCase):
         answer = invoke(rows)
         self.assertEqual(answer.status, 200)
         self.assertEqual(len(as_json(answer)['prediction']), 3000)
-        self.assertEqual(server.left_behind(), [])
+        server.cleans_up()
 
 
 if __name__ == '__main__':

@@ -216,7 +216,7 @@ class Zip(unittest.TestCase):
             one = zipfile.ZipFile(io.BytesIO(own.get(f"/api/v1/members/{ids['Ada']}/chips.zip").body))
             self.assertEqual(len(one.namelist()), chips['Ada'])
             self.assertEqual(own.get('/api/v1/members/999/chips.zip').status, 404)
-            self.assertEqual(own.left_behind(), [])
+            own.cleans_up()
         finally:
             own.close()
 
