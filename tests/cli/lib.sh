@@ -7,6 +7,9 @@ trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 1
 failures=0
 
+# Debian's own, which has the packages that script/packages lists
+python() { /usr/bin/python3 -B "$@"; }
+
 # The words that cmocka uses, so that one reader counts both.
 begin() { current=$1; bad=0; printf '[ RUN      ] %s\n' "$1"; }
 end() {

@@ -3,7 +3,6 @@
 . "$(dirname "$0")/lib.sh"
 people=$source_root/tests/fixtures/people
 render=$source_root/tests/support/render.sh
-python() { /usr/bin/python3 -B "$@"; }
 export TMPDIR=$work/tmp
 mkdir "$TMPDIR"
 

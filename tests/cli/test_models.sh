@@ -14,7 +14,7 @@ jq --arg sum "$(sha256sum alt/alt.onnx | cut -d' ' -f1)" --argjson bytes "$(stat
 export FACEGATE_MODEL_PATH=$PWD/alt
 
 # query SQL: of the team's database
-query() { python3 -c 'import sqlite3, sys; print(sqlite3.connect("facegate-data/facegate.db", timeout=60).execute(sys.argv[1]).fetchone()[0])' "$1"; }
+query() { python -c 'import sqlite3, sys; print(sqlite3.connect("facegate-data/facegate.db", timeout=60).execute(sys.argv[1]).fetchone()[0])' "$1"; }
 one_model="SELECT count(DISTINCT model_id) FROM template"
 
 begin an_empty_team_remembers_its_embedder
@@ -69,7 +69,7 @@ end
 begin killed_half_way_the_old_embedder_works_and_the_next_try_goes_on
 "$facegate" models use alt >/dev/null 2>&1 &
 pid=$!
-python3 - $pid <<'PY' || bad=1
+python - $pid <<'PY' || bad=1
 import os, signal, sqlite3, sys, time
 db = sqlite3.connect("facegate-data/facegate.db", timeout=60, isolation_level=None)
 pid = int(sys.argv[1])
@@ -122,7 +122,7 @@ json 'map(select(.in_use) | .name) | join(",")' vgg16
 mv kept.png "$chip"
 run 0 --data single --json models use alt
 json '.[0] | [.resumed, .embedded, .lost] | tojson' '[4,8,0]'
-python3 - <<'PY' || bad=1
+python - <<'PY' || bad=1
 import math, sqlite3, struct
 def read(data):
     rows = sqlite3.connect(data + "/facegate.db").execute("SELECT frame_index, embedding FROM template").fetchall()
