@@ -137,20 +137,20 @@ def margin(out):
     return out['logit'][:, 1] - out['logit'][:, 0]
 
 
-def loss_outputs(s, t):
-    """Flattened heads: probability everywhere, doubled where it matters; boxes and points where there is a face."""
+def loss_outputs(s, t, threshold):
+    """Probability everywhere, doubled where there may be a face and more near the threshold, which alone decides in the cascade; boxes and
+    points where there is a face. Their distances count almost linearly: squared, they would no longer pull long before they are small."""
     ds, dt = margin(s).flatten(), margin(t).flatten()
     p = torch.sigmoid(dt)
     kl = F.binary_cross_entropy_with_logits(ds, p, reduction='none') - F.binary_cross_entropy_with_logits(dt, p, reduction='none')
     far = F.smooth_l1_loss(ds.clamp(-8, 8), dt.clamp(-8, 8), reduction='none')
-    hard = (p > .02).float()
-    w = 1 + hard
+    w = 1 + (p > .02).float() + 2 * torch.exp(-((dt - math.log(threshold / (1 - threshold))) / 2) ** 2)
     loss = ((kl + .03 * far) * w).sum() / w.sum() * 4
-    for name in ('reg', 'points'):
+    for name, weight in (('reg', 5), ('points', 10)):
         if name in s:
-            d = ((s[name] - t[name]) ** 2).mean(1).flatten()
+            d = (((s[name] - t[name]) ** 2).mean(1).flatten() + 1e-4).sqrt() - 1e-2
             q = p + .01
-            loss = loss + 30 * (d * q).sum() / q.sum()
+            loss = loss + weight * (d * q).sum() / q.sum()
     return loss, kl.detach(), p
 
 
@@ -195,7 +195,7 @@ def evaluate(net, teacher, x):
         part = len(q) / len(x)
         q = normalise(q.float())
         s, t = net(q), teacher(q)
-        loss, kl, p = loss_outputs(s, t)
+        loss, kl, p = loss_outputs(s, t, net.threshold)
         ds = torch.sigmoid(margin(s)).flatten()
         face, found = p > net.threshold, ds > net.threshold
         row = [loss, kl.mean(), (ds - p).abs().mean(), (found & ~face).float().mean(), (~found & face).float().mean(), face.float().mean()]
@@ -233,7 +233,7 @@ def train(a):
         x = normalise(crops.next(batch)).contiguous(memory_format=layout)
         with torch.no_grad():
             t = teacher(x)
-        loss, _, _ = loss_outputs(net(x), t)
+        loss, _, _ = loss_outputs(net(x), t, net.threshold)
         opt.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.)
