@@ -8,7 +8,7 @@
 TEACHER holds pnet.pt, rnet.pt, onet.pt. DATA holds train-faces/ and background/. Networks start from random weights;
 the loss asks for the teacher's probability and its boxes and points where it sees a face, and for nothing else. Nothing inside the
 teacher is looked at: a layer that is asked to answer as the teacher's layer does ends up with the teacher's weights, and those are
-not ours to ship. Scenes are composed: faces of all sizes, turned, cut and relit, over pictures without people.
+not ours to ship. Scenes are composed: faces of all sizes, turned, cut, covered and relit, over pictures without people.
 """
 import argparse
 import glob
@@ -22,94 +22,12 @@ import torch
 import torch.nn.functional as F
 
 import mtcnn_nets
-from faces import warp
+from faces import between, chance, normal, warp
 from mtcnn_nets import NETS, normalise
+from scenes import Scenes
 from soap import Soap
 
-
-class Scenes:
-    """An endless source of 3xHxW uint8 RGB pictures with none to four faces. Seeded."""
-
-    def __init__(s, data, seed):
-        s.rng = np.random.default_rng(seed)
-        faces = sorted(glob.glob(os.path.join(data, 'train-faces', '*', '**', '*.*'), recursive=True))
-        s.faces = [f for f in faces if f.lower().endswith(('.jpg', '.png', '.jpeg'))]
-        s.plain = sorted(glob.glob(os.path.join(data, 'background', '*.jpg')))
-        assert s.faces and s.plain, f'no pictures in {data}'
-
-    def read(s, files):
-        while True:
-            img = cv2.imread(files[s.rng.integers(len(files))])
-            if img is not None and min(img.shape[:2]) >= 24:
-                return img
-
-    def background(s, h, w):
-        r = s.rng
-        kind = r.random()
-        if kind < .1:
-            a, b = r.integers(0, 256, (2, 3))
-            t = np.linspace(0, 1, w)[None, :, None] * np.ones((h, 1, 1))
-            return (a + (b - a) * t + r.normal(0, r.uniform(0, 12), (h, w, 3))).clip(0, 255).astype(np.uint8)
-        img = s.read(s.faces if kind < .3 else s.plain)
-        k = max(h / img.shape[0], w / img.shape[1]) * r.uniform(1, 1.6)
-        img = cv2.resize(img, None, fx=k, fy=k, interpolation=cv2.INTER_LINEAR if k > 1 else cv2.INTER_AREA)
-        y, x = r.integers(0, img.shape[0] - h + 1), r.integers(0, img.shape[1] - w + 1)
-        return img[y:y + h, x:x + w].copy()
-
-    def relight(s, img):
-        r = s.rng
-        x = img.astype(np.float32)
-        if r.random() < .5:
-            x = (x - 128) * r.uniform(.5, 1.4) + 128 + r.uniform(-40, 40)
-        if r.random() < .3:
-            x = x * r.uniform(.8, 1.2, 3)
-        if r.random() < .15:
-            x[:] = x.mean(2, keepdims=True)
-        if r.random() < .2:
-            x = cv2.GaussianBlur(x, (0, 0), r.uniform(.4, 2))
-        if r.random() < .2:
-            x = x + r.normal(0, r.uniform(1, 12), x.shape)
-        x = x.clip(0, 255).astype(np.uint8)
-        if r.random() < .3:
-            x = cv2.imdecode(cv2.imencode('.jpg', x, [cv2.IMWRITE_JPEG_QUALITY, int(r.integers(30, 95))])[1], 1)
-        return x
-
-    def covered(s, face):
-        r, (h, w) = s.rng, face.shape[:2]
-        shape = np.array([(.2, .55), (.5, .48), (.8, .55), (.78, .8), (.5, .97), (.22, .8)]) + r.normal(0, .03, (6, 2))
-        color = r.integers(0, 256, 3) if r.random() < .5 else np.full(3, r.integers(0, 256)) + r.integers(-12, 13, 3)
-        return cv2.fillPoly(face.copy(), [np.round(shape * (w, h)).astype(np.int32)], [int(v) for v in color.clip(0, 255)])
-
-    def next(s, h=256, w=256):
-        r = s.rng
-        img = s.background(h, w)
-        for _ in range(r.choice([0, 1, 2, 3, 4], p=[.1, .35, .3, .15, .1])):
-            face = s.read(s.faces)
-            fh, fw = face.shape[:2]
-            size = np.exp(r.uniform(np.log(28), np.log(min(h, w) * 1.2)))
-            k = size / max(fh, fw)
-            if k < .6:
-                face = cv2.resize(face, None, fx=k, fy=k, interpolation=cv2.INTER_AREA)
-                fh, fw = face.shape[:2]
-                k = 1.
-            if r.random() < .15:      # something in front of a part of the face
-                y, x = r.integers(0, fh), r.integers(0, fw)
-                face = face.copy()
-                face[y:y + fh // 3, x:x + fw // 3] = r.integers(0, 256, 3)
-            if r.random() < .15:      # a mask over mouth and nose
-                face = s.covered(face)
-            angle = r.normal(0, 14) if r.random() < .6 else 0
-            M = cv2.getRotationMatrix2D((fw / 2, fh / 2), angle, k)
-            M[:, 2] += r.uniform(0, (w, h)) - (fw / 2, fh / 2)
-            if r.random() < .5:
-                face = face[:, ::-1]
-            mask = cv2.warpAffine(np.full((fh, fw), 255, np.uint8), M, (w, h))
-            if r.random() < .5:
-                mask = cv2.GaussianBlur(mask, (0, 0), r.uniform(1, 4))
-            top = cv2.warpAffine(np.ascontiguousarray(face), M, (w, h), borderMode=cv2.BORDER_REPLICATE)
-            a = mask[..., None].astype(np.float32) / 255
-            img = (img * (1 - a) + top * a).astype(np.uint8)
-        return np.ascontiguousarray(s.relight(img)[..., ::-1].transpose(2, 0, 1))
+BATCH = {False: {'pnet': 512, 'rnet': 128, 'onet': 48}, True: {'pnet': 8192, 'rnet': 4096, 'onet': 2048}}      # with CUDA?
 
 
 def area_matrix(n, m):
@@ -174,20 +92,22 @@ def patches(pnet, rng, img, near=96, far=96):
     return np.stack(out) if out else np.zeros((0, 3, 12, 12), np.uint8)
 
 
-def flush(a, parts, part):
+def flush(a, parts, made, part):
     for k, v in parts.items():
         if v:
             tmp = os.path.join(a.work, f'{k}.{a.seed}.tmp.npy')
             np.save(tmp, np.concatenate(v))
             os.rename(tmp, os.path.join(a.work, f'crops-{k}-{a.seed}-{part:03d}.npy'))
+            made[k] += sum(map(len, v))
             parts[k] = []
-    return 1
 
 
 def collect(a):
     teacher, cut = mtcnn_nets.load(a.teacher), Cropper()
     sc = Scenes(a.data, a.seed)
-    rng, parts, t0, n, part = sc.rng, {'pnet': [], 'rnet': [], 'onet': []}, time.time(), 0, 0
+    rng, parts, t0, n = sc.rng, {k: [] for k in NETS}, time.time(), 0
+    made = dict.fromkeys(NETS, 0)
+    report = lambda: print(n, 'scenes', made, f'{time.time() - t0:.0f}s, {time.process_time():.0f}s of a core', flush=True)
     while time.time() - t0 < a.minutes * 60:
         img = sc.next(int(rng.integers(160, 320)), int(rng.integers(160, 320)))
         if n % 4 == 0:      # a picture has many more windows than faces
@@ -206,99 +126,114 @@ def collect(a):
         parts['onet'].append(cut.cut(img, np.concatenate([o, jitter(rng, near, .2, .3), jitter(rng, face, .4, .6),
                                                           loose[:2]]), 48))
         n += 1
-        if n % 500 == 0:
-            print(n, 'scenes', {k: sum(map(len, v)) for k, v in parts.items()}, f'{time.time() - t0:.0f}s', flush=True)
         if n % 1000 == 0:
-            part += flush(a, parts, part)
-    flush(a, parts, part)
+            flush(a, parts, made, n // 1000)
+            report()
+    flush(a, parts, made, n // 1000 + 1)
+    report()
 
 
 def margin(out):
     return out['logit'][:, 1] - out['logit'][:, 0]
 
 
-def loss_outputs(s, t):
-    """Flattened heads: probability everywhere, doubled where it matters; boxes and points where there is a face."""
+def loss_outputs(s, t, threshold):
+    """Probability everywhere, doubled where there may be a face and more near the threshold, which alone decides in the cascade; boxes and
+    points where there is a face. Their distances count almost linearly: squared, they would no longer pull long before they are small."""
     ds, dt = margin(s).flatten(), margin(t).flatten()
     p = torch.sigmoid(dt)
     kl = F.binary_cross_entropy_with_logits(ds, p, reduction='none') - F.binary_cross_entropy_with_logits(dt, p, reduction='none')
     far = F.smooth_l1_loss(ds.clamp(-8, 8), dt.clamp(-8, 8), reduction='none')
-    hard = (p > .02).float()
-    w = 1 + hard
+    w = 1 + (p > .02).float() + 2 * torch.exp(-((dt - math.log(threshold / (1 - threshold))) / 2) ** 2)
     loss = ((kl + .03 * far) * w).sum() / w.sum() * 4
-    for name in ('reg', 'points'):
+    for name, weight in (('reg', 5), ('points', 10)):
         if name in s:
-            d = ((s[name] - t[name]) ** 2).mean(1).flatten()
+            d = (((s[name] - t[name]) ** 2).mean(1).flatten() + 1e-4).sqrt() - 1e-2
             q = p + .01
-            loss = loss + 30 * (d * q).sum() / q.sum()
+            loss = loss + weight * (d * q).sum() / q.sum()
     return loss, kl.detach(), p
 
 
 class Crops:
-    """The collected crops, on the device; every 50th is held out"""
+    """The collected crops, on the device. The first fiftieth of each file is held out: other scenes than the rest's."""
 
     def __init__(self, a):
         files = sorted(glob.glob(os.path.join(a.work, f'crops-{a.kind}-*.npy')))
         if not files:
             raise SystemExit(f'{a.work}: no crops-{a.kind}-*.npy; make them with collect')
-        x = np.concatenate([np.load(f) for f in files])
-        held = np.arange(len(x)) % 50 == 0
-        self.held, self.x = torch.from_numpy(x[held][:16384]).to(a.device), torch.from_numpy(x[~held]).to(a.device)
-        print(f'{len(files)} files, {len(x)} crops', flush=True)
+        sizes = [len(np.load(f, mmap_mode='r')) for f in files]
+        apart = [min(n // 50, -(-16384 // len(files))) for n in sizes]
+        shape = np.load(files[0], mmap_mode='r').shape[1:]
+        empty = lambda n: torch.empty((n, *shape), dtype=torch.uint8, device=a.device)
+        self.held, self.x, i, j = empty(sum(apart)), empty(sum(sizes) - sum(apart)), 0, 0
+        for f, n, k in zip(files, sizes, apart):      # one at a time: all of them may be more than the memory holds twice
+            x = torch.from_numpy(np.load(f))
+            self.held[i:i + k], self.x[j:j + n - k] = x[:k], x[k:]
+            i, j = i + k, j + n - k
+        print(f'{len(files)} files, {len(self.x)} crops and {len(self.held)} held out', flush=True)
 
     def next(self, n):
-        """n crops: mirrored, lit otherwise; a part of them misplaced or mixed with another, since the teacher answers whatever it is shown"""
+        """n crops: mirrored, lit otherwise; some mixed with another, some covered by another from below, half of them misplaced, since the
+        teacher answers whatever it is shown"""
         x = self.x[torch.randint(0, len(self.x), (n,), device=self.x.device)].float()
-        chance = lambda p: torch.rand(n, 1, 1, 1, device=x.device) < p
-        x = torch.where(chance(.5), x.flip(3), x)
-        mixed = torch.rand(n, 1, 1, 1, device=x.device) * .5
-        x = torch.where(chance(.15), x * (1 - mixed) + x.roll(1, 0) * mixed, x)
-        gain = (torch.randn(n, 1, 1, 1, device=x.device) * .15).exp()
-        x = ((x - 128) * gain + 128 + torch.randn(n, 1, 1, 1, device=x.device) * 12).clamp(0, 255)
+        side = x.shape[-1]
+        x = torch.where(chance(n, .5, x), x.flip(3), x)
+        mixed = between(n, 0, .5, x) * chance(n, .1, x)
+        x = x * (1 - mixed) + x.roll(1, 0) * mixed
+        below = torch.arange(side, device=x.device).view(1, 1, side, 1) >= between(n, .4, 1, x) * side
+        x = torch.where(below & chance(n, .08, x), x.roll(2, 0), x)
+        x = ((x - 128) * normal(n, .15, x).exp() + 128 + normal(n, 12, x)).clamp(0, 255)
         k = n // 2
-        return torch.cat((x[:k], warp(x[k:], x.shape[-1], .08, .07, .03, .03, False)))
+        return torch.cat((x[:k], warp(x[k:], side, .08, .07, .03, .03, False)))
 
 
+@torch.no_grad()
 def evaluate(net, teacher, x):
     """On held-out crops: what the log prints"""
-    with torch.no_grad():
-        rows = []
-        for q in x.split(4096):
-            q = normalise(q.float())
-            s, t = net(q), teacher(q)
-            loss, kl, p = loss_outputs(s, t)
-            ds = torch.sigmoid(margin(s)).flatten()
-            thr = net.threshold
-            face = p > thr
-            row = [loss, kl.mean(), (ds - p).abs().mean(), ((ds > thr) & ~face).float().mean(), ((ds <= thr) & face).float().mean(), face.float().mean()]
-            row += [((s[k] - t[k]).abs().flatten(1).mean(1) * face).mean() for k in ('reg', 'points') if k in s]
-            rows.append(torch.stack(row))
-        m = torch.stack(rows).mean(0).tolist()
-    return (f'loss {m[0]:.4f} kl {m[1]:.5f} dp {m[2]:.4f} extra {m[3] / m[5]:.4f} missed {m[4] / m[5]:.4f} '
-            f'box/points {" ".join(f"{v / m[5]:.4f}" for v in m[6:])}')
+    rows = 0
+    for q in x.split(4096):
+        part = len(q) / len(x)
+        q = normalise(q.float())
+        s, t = net(q), teacher(q)
+        loss, kl, p = loss_outputs(s, t, net.threshold)
+        ds = torch.sigmoid(margin(s)).flatten()
+        face, found = p > net.threshold, ds > net.threshold
+        row = [loss, kl.mean(), (ds - p).abs().mean(), (found & ~face).float().mean(), (~found & face).float().mean(), face.float().mean()]
+        row += [((s[k] - t[k]).abs().flatten(1).mean(1) * face).mean() for k in ('reg', 'points') if k in s]
+        rows = rows + torch.stack(row) * part
+    m = rows.tolist()
+    of = max(m[5], 1e-9)
+    return (f'loss {m[0]:.4f} kl {m[1]:.5f} dp {m[2]:.4f} extra {m[3] / of:.4f} missed {m[4] / of:.4f} '
+            f'box/points {" ".join(f"{v / of:.4f}" for v in m[6:])}')
 
 
 def train(a):
+    t0 = time.time()      # reading the crops counts: on a lent machine it is the whole that is limited
     torch.manual_seed(a.seed)
+    cuda = a.device.startswith('cuda')
     torch.backends.cudnn.benchmark = True
-    layout = torch.channels_last
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False     # ten bits are too few to get near
+    layout = torch.contiguous_format if cuda else torch.channels_last
     teacher, net, ema = (q.to(a.device).to(memory_format=layout) for q in (mtcnn_nets.load(a.teacher)[a.kind], NETS[a.kind](), NETS[a.kind]()))
     if a.start:
         net.load_state_dict(torch.load(os.path.join(a.start, a.kind + '.ckpt'), map_location=a.device))
     ema.load_state_dict(net.state_dict())
     crops = Crops(a)
-    opt = Soap(net.parameters(), a.lr)
-    t0, step, logged = time.time(), 0, time.time()
+    opt = Soap(net.parameters(), a.lr, every=40 if cuda else 15)
+    batch = a.batch or BATCH[cuda][a.kind]
+    begin, end = time.time(), t0 + a.minutes * 60
+    step, logged = 0, begin
+    print(f'{a.kind} 0 {begin - t0:.0f}s {evaluate(ema, teacher, crops.held)}', flush=True)
     while True:
-        part = (time.time() - t0) / (a.minutes * 60)
-        if part >= 1:
+        part = (time.time() - begin) / (end - begin)
+        if time.time() >= end:
             break
         for g in opt.param_groups:
             g['lr'] = a.lr * min(1, step / 50 + .02) * .5 * (1 + math.cos(math.pi * part)) + 1e-6
-        x = normalise(crops.next(a.batch)).contiguous(memory_format=layout)
+        x = normalise(crops.next(batch)).contiguous(memory_format=layout)
         with torch.no_grad():
             t = teacher(x)
-        loss, _, _ = loss_outputs(net(x), t)
+        loss, _, _ = loss_outputs(net(x), t, net.threshold)
         opt.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.)
@@ -308,7 +243,7 @@ def train(a):
             keep = min(.998, step / (step + 20))
             for e, w in zip(ema.parameters(), net.parameters()):
                 e.lerp_(w, 1 - keep)
-        if time.time() - logged > 15:
+        if time.time() - logged > (15 if cuda else 120):
             print(f'{a.kind} {step} {time.time() - t0:.0f}s {evaluate(ema, teacher, crops.held)}', flush=True)
             save(a, ema)
             logged = time.time()
@@ -347,8 +282,8 @@ def main():
         if kind == 'collect':
             continue
         q.add_argument('--device', default='cpu')
-        q.add_argument('--batch', type=int, default={'pnet': 512, 'rnet': 128, 'onet': 48}[kind], help='crops an update (CUDA: some thousands)')
-        q.add_argument('--start', metavar='DIR', help='go on from DIR/KIND.ckpt')
+        q.add_argument('--batch', type=int, help=f'crops an update; by default {BATCH[False][kind]}, and {BATCH[True][kind]} with --device cuda')
+        q.add_argument('--start', metavar='DIR', help='go on from DIR/KIND.ckpt; WORK itself goes on from its own')
         q.add_argument('--lr', type=float, default={'pnet': 2e-2, 'rnet': 1e-2, 'onet': 6e-3}[kind])
     q = sub.add_parser('export')
     q.add_argument('work')

@@ -46,7 +46,7 @@ wait_for() {
         sleep 0.05
     done
 }
-has_line() { [ "$(wc -l 2>/dev/null <"$1")" -gt 0 ]; }
+has_line() { [ -e "$1" ] && [ "$(wc -l <"$1")" -gt 0 ]; }
 # serve ARG...: a server in the background, once it is ready; its process is in server, its address in url. The file of the one
 # before goes first: the shell empties it only in the new process, and until then it reads as ready.
 serve() {
