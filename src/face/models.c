@@ -196,6 +196,15 @@ static fg_code parse_embedder(const context *c, const json_t *object, fg_model *
     return parse_template(c, object, model);
 }
 
+static fg_code parse_detector(const context *c, const json_t *object, fg_model *model)
+{
+    const json_t *twice = json_object_get(object, "mirror");
+    if (twice && !json_is_boolean(twice))
+        return bad(c, "mirror", "true or false");
+    model->mirror = json_is_true(twice);
+    return FG_OK;
+}
+
 static fg_code parse_model(context *c, const json_t *object, fg_model *model)
 {
     c->model = NULL;
@@ -219,6 +228,8 @@ static fg_code parse_model(context *c, const json_t *object, fg_model *model)
         return rc;
     if (strcmp(model->kind, "cohort") == 0)
         return parse_cohort(c, object, model);
+    if (detector)
+        return parse_detector(c, object, model);
     return embedder ? parse_embedder(c, object, model) : FG_OK;
 }
 

@@ -9,6 +9,8 @@
 /* Above this many pixels a picture is halved first: the summed-area table takes 12 bytes a pixel. */
 #define MAX_PIXELS (6u << 20)
 
+enum { MAX_BATCH = 16 };
+
 static const struct {
     const char *name;
     int side;  /* of the crops; 0 for any size */
@@ -17,7 +19,7 @@ static const struct {
     double suppress;
 } stages[FG_MTCNN_NETS] = {
     [FG_PNET] = {"P-Net", 0, 1, 0.6f, 0.7},
-    [FG_RNET] = {"R-Net", 24, 16, 0.7f, 0.7},
+    [FG_RNET] = {"R-Net", 24, MAX_BATCH, 0.7f, 0.7},
     [FG_ONET] = {"O-Net", 48, 4, 0.7f, 0.7},
 };
 
@@ -41,6 +43,7 @@ fg_code fg_mtcnn_init(fg_mtcnn *mtcnn, const fg_model *model, double min_face, f
     mtcnn->mean = model->mean;
     mtcnn->scale = model->scale;
     mtcnn->min_face = min_face;
+    mtcnn->mirror = model->mirror;
     for (int i = 0; i < FG_MTCNN_NETS; i++) {
         int side = stages[i].side;
         fg_net_options options = {.precision = FG_PRECISION_F32, .input_height = side, .input_width = side};
@@ -200,6 +203,71 @@ static int next_batch(int batch, int left)
     return batch;
 }
 
+/* What R-Net or O-Net says of a crop: the probability of a face, the regression of the corners and the
+ * landmarks, the latter two as fractions of the box. */
+typedef struct answer {
+    float prob, shift[4], points[2 * FG_LANDMARKS];
+} answer;
+
+/* Of the crops in run->pixels. */
+static fg_code ask(fg_mtcnn_run *run, int net, int batch, answer *answers, fg_error *err)
+{
+    const fg_mtcnn *m = run->mtcnn;
+    int side = stages[net].side;
+    fg_tensor_view views[FG_NET_MAX_OUTPUTS];
+    double start = fg_clock_monotonic_ms();
+    fg_code rc = fg_net_exec(run->runs[net], run->pixels, batch, side, side, views, err);
+    if (rc != FG_OK)
+        return rc;
+    *(net == FG_RNET ? &run->times.rnet_ms : &run->times.onet_ms) += fg_clock_monotonic_ms() - start;
+    const fg_tensor_view *prob = &views[m->prob[net]], *reg = &views[m->reg[net]];
+    const fg_tensor_view *points = net == FG_ONET ? &views[m->points[net]] : NULL;
+    if (!has_dims(prob, batch, 2, false) || !has_dims(reg, batch, 4, false) ||
+        (points && !has_dims(points, batch, 10, false)))
+        return FG_FAIL(err, FG_ERR_MODEL, "the detector's %s gives outputs of the wrong shape: not an MTCNN",
+                       stages[net].name);
+    for (size_t i = 0; i < (size_t)batch; i++) {
+        answers[i].prob = prob->data[2 * i + 1];
+        memcpy(answers[i].shift, reg->data + 4 * i, sizeof answers[i].shift);
+        if (points)
+            memcpy(answers[i].points, points->data + 10 * i, sizeof answers[i].points);
+    }
+    return FG_OK;
+}
+
+static void mirror(float *crop, int side)
+{
+    for (int y = 0; y < side; y++) {
+        float *row = crop + (size_t)y * (size_t)side * 3;
+        for (int a = 0, b = side - 1; a < b; a++, b--)
+            for (int c = 0; c < 3; c++) {
+                float kept = row[3 * a + c];
+                row[3 * a + c] = row[3 * b + c];
+                row[3 * b + c] = kept;
+            }
+    }
+}
+
+static float log_odds(float prob)
+{
+    const float least = 1e-7f;
+    return logf(fmaxf(prob, least) / fmaxf(1 - prob, least));
+}
+
+/* The mean of what is said of a crop and of the crop mirrored; probabilities as log odds. */
+static void add_mirrored(answer *a, const answer *b)
+{
+    static const int other[FG_LANDMARKS] = {1, 0, 2, 4, 3}; /* what is left is right */
+    const float shift[4] = {-b->shift[2], b->shift[1], -b->shift[0], b->shift[3]};
+    a->prob = 1 / (1 + expf(-(log_odds(a->prob) + log_odds(b->prob)) / 2));
+    for (int k = 0; k < 4; k++)
+        a->shift[k] = (a->shift[k] + shift[k]) / 2;
+    for (int k = 0; k < FG_LANDMARKS; k++) {
+        a->points[k] = (a->points[k] + 1 - b->points[other[k]]) / 2;
+        a->points[FG_LANDMARKS + k] = (a->points[FG_LANDMARKS + k] + b->points[FG_LANDMARKS + other[k]]) / 2;
+    }
+}
+
 /* R-Net or O-Net: scores every box that covers some pixel of the picture and keeps those above the threshold.
  */
 static fg_code refine(fg_mtcnn_run *run, int net, int *count, fg_error *err)
@@ -207,42 +275,36 @@ static fg_code refine(fg_mtcnn_run *run, int net, int *count, fg_error *err)
     const fg_mtcnn *m = run->mtcnn;
     int side = stages[net].side, total = 0, passed = 0, range[4];
     size_t crop = (size_t)side * (size_t)side * 3;
-    fg_tensor_view views[FG_NET_MAX_OUTPUTS];
+    answer answers[MAX_BATCH] = {0}, mirrored[MAX_BATCH] = {0};
     for (int i = 0; i < *count; i++)
         if (fg_box_clip(&run->boxes[i], run->area.width, run->area.height, range))
             run->boxes[total++] = run->boxes[i];
     fg_code rc = reserve_pixels(run, (size_t)stages[net].batch * crop + 1, err);
     for (int done = 0, batch; rc == FG_OK && done < total; done += batch) {
         batch = next_batch(stages[net].batch, total - done);
-        double t0 = fg_clock_monotonic_ms();
+        double start = fg_clock_monotonic_ms();
         for (int i = 0; i < batch; i++) {
             fg_box_clip(&run->boxes[done + i], run->area.width, run->area.height, range);
             fg_area_resample(&run->area, range[0], range[1], range[2], range[3], side, side, m->mean,
                              m->scale, run->pixels + (size_t)i * crop);
         }
-        double t1 = fg_clock_monotonic_ms();
-        if ((rc = fg_net_exec(run->runs[net], run->pixels, batch, side, side, views, err)) != FG_OK)
-            break;
-        double t2 = fg_clock_monotonic_ms();
-        run->times.crop_ms += t1 - t0;
-        *(net == FG_RNET ? &run->times.rnet_ms : &run->times.onet_ms) += t2 - t1;
-        const fg_tensor_view *prob = &views[m->prob[net]], *reg = &views[m->reg[net]];
-        const fg_tensor_view *points = net == FG_ONET ? &views[m->points[net]] : NULL;
-        if (!has_dims(prob, batch, 2, false) || !has_dims(reg, batch, 4, false) ||
-            (points && !has_dims(points, batch, 10, false)))
-            return FG_FAIL(err, FG_ERR_MODEL,
-                           "the detector's %s gives outputs of the wrong shape: not an MTCNN",
-                           stages[net].name);
-        for (int i = 0; i < batch; i++) {
-            float score = prob->data[2 * i + 1];
-            if (!(score > stages[net].threshold))
+        run->times.crop_ms += fg_clock_monotonic_ms() - start;
+        rc = ask(run, net, batch, answers, err);
+        if (rc == FG_OK && m->mirror) {
+            for (int i = 0; i < batch; i++)
+                mirror(run->pixels + (size_t)i * crop, side);
+            if ((rc = ask(run, net, batch, mirrored, err)) == FG_OK)
+                for (int i = 0; i < batch; i++)
+                    add_mirrored(&answers[i], &mirrored[i]);
+        }
+        for (int i = 0; rc == FG_OK && i < batch; i++) {
+            if (!(answers[i].prob > stages[net].threshold))
                 continue;
             fg_box *box = &run->boxes[passed++];
             *box = run->boxes[done + i];
-            box->score = score;
-            memcpy(box->shift, reg->data + 4 * (size_t)i, sizeof box->shift);
-            if (points)
-                memcpy(box->points, points->data + 10 * (size_t)i, sizeof box->points);
+            box->score = answers[i].prob;
+            memcpy(box->shift, answers[i].shift, sizeof box->shift);
+            memcpy(box->points, answers[i].points, sizeof box->points);
         }
     }
     *(net == FG_RNET ? &run->times.rnet_boxes : &run->times.onet_boxes) = total;
