@@ -17,9 +17,10 @@
 #define EMBEDDER                                                                                             \
     "{\"name\":\"e\",\"kind\":\"embedder\",\"licence\":\"Apache-2.0\",\"files\":[{\"file\":\"e.onnx\"}],"    \
     "\"input\":" INPUT ",\"dim\":256,\"template\":" TEMPLATE "}"
-#define DETECTOR                                                                                             \
+#define DETECTOR_WITH(more)                                                                                  \
     "{\"name\":\"d\",\"kind\":\"detector\",\"licence\":\"MIT\",\"files\":[{\"file\":\"p.onnx\"},"            \
-    "{\"file\":\"r.onnx\"},{\"file\":\"o.onnx\"}],\"input\":" INPUT "}"
+    "{\"file\":\"r.onnx\"},{\"file\":\"o.onnx\"}],\"input\":" INPUT more "}"
+#define DETECTOR DETECTOR_WITH("")
 #define MANIFEST(list) "{\"version\":1,\"models\":[" list "]}"
 
 static fg_models *empty(void)
@@ -118,6 +119,30 @@ static void a_wrong_manifest_is_refused(void **state)
     refused("[0.3,0.4]", "[0.3]");
     refused("[0.3,0.4]", "[0.3,\"x\"]");
     refused("}]}", "}]");
+}
+
+static void a_detector_may_look_twice(void **state)
+{
+    static const struct {
+        const char *json;
+        fg_code rc;
+        bool mirror;
+    } cases[] = {
+        {MANIFEST(DETECTOR), FG_OK, false},
+        {MANIFEST(DETECTOR_WITH(",\"mirror\":false")), FG_OK, false},
+        {MANIFEST(DETECTOR_WITH(",\"mirror\":true")), FG_OK, true},
+        {MANIFEST(DETECTOR_WITH(",\"mirror\":1")), FG_ERR_MODEL, false},
+        {MANIFEST(DETECTOR_WITH(",\"mirror\":\"true\"")), FG_ERR_MODEL, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        fg_models *models = empty();
+        fg_error err;
+        assert_int_equal(parse(models, cases[i].json, &err), cases[i].rc);
+        if (cases[i].rc == FG_OK)
+            assert_int_equal(models->models[0].mirror, cases[i].mirror);
+        fg_models_free(models);
+    }
 }
 
 static void a_name_is_defined_once(void **state)
@@ -319,6 +344,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_manifest_is_read),
         cmocka_unit_test(a_wrong_manifest_is_refused),
+        cmocka_unit_test(a_detector_may_look_twice),
         cmocka_unit_test(a_name_is_defined_once),
         cmocka_unit_test(too_many_models_are_refused),
         cmocka_unit_test(a_default_is_found),

@@ -1,8 +1,10 @@
 #include "face/area.h"
 #include "face/boxes.h"
 #include "face/engine.h"
+#include "face/vary.h"
 #include "media/image.h"
 
+#include "support/folder.h"
 #include "support/shared.h"
 
 #include <jansson.h>
@@ -375,6 +377,83 @@ static void pictures_without_a_face_have_none(void **state)
     }
 }
 
+/* The built-in detector under another name, with or without the second look. */
+static void open_twin(const char *folder, bool mirror, fg_engine **twin, fg_session **own)
+{
+    const char *source = getenv("FACEGATE_SOURCE");
+    char path[8600], file[FOLDER_PATH + 32];
+    snprintf(path, sizeof path, "%s/models/manifest.json", source);
+    json_t *doc = json_load_file(path, 0, NULL), *entry, *found = NULL;
+    size_t i;
+    json_array_foreach(json_object_get(doc, "models"), i, entry)
+    {
+        if (strcmp(json_string_value(json_object_get(entry, "name")), "mtcnn") == 0)
+            found = entry;
+    }
+    assert_true(json_is_true(json_object_get(found, "mirror")));
+    json_object_set_new(found, "name", json_string("twin"));
+    json_object_set_new(found, "mirror", json_boolean(mirror));
+    json_t *alone = json_pack("{s:i, s:[O]}", "version", 1, "models", found);
+    snprintf(file, sizeof file, "%s/manifest.json", folder);
+    assert_int_equal(json_dump_file(alone, file, 0), 0);
+    json_decref(alone);
+    json_decref(doc);
+    snprintf(path, sizeof path, "%s:%s/models", folder, source);
+    fg_engine_options options = {.model_path = path, .detector = "twin"};
+    assert_int_equal(fg_engine_open(twin, &options, NULL), FG_OK);
+    assert_int_equal(fg_session_new(own, *twin, NULL), FG_OK);
+}
+
+/* How far the landmarks of pictures lie from those of the pictures mirrored: the mean, in widths of the face.
+ */
+static double asymmetry(fg_session *own)
+{
+    static const char *people[] = {"ada", "bruno", "carla", "dario", "elena", "felix"};
+    static const int other[FG_LANDMARKS] = {1, 0, 2, 4, 3};
+    const size_t n = sizeof people / sizeof *people;
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        char path[4200];
+        fg_frame frame;
+        fg_face a, b;
+        int count;
+        snprintf(path, sizeof path, "%s/tests/fixtures/people/%s.jpg", getenv("FACEGATE_SOURCE"), people[i]);
+        assert_int_equal(fg_image_load(&frame, path, 0, NULL, NULL), FG_OK);
+        assert_int_equal(fg_detect(own, &frame, &a, 1, &count, NULL), FG_OK);
+        assert_int_equal(count, 1);
+        fg_frame_mirror(&frame);
+        assert_int_equal(fg_detect(own, &frame, &b, 1, &count, NULL), FG_OK);
+        assert_int_equal(count, 1);
+        for (int k = 0; k < FG_LANDMARKS; k++)
+            sum += hypot((double)(a.points[k].x - ((float)frame.width - b.points[other[k]].x)),
+                         (double)(a.points[k].y - b.points[other[k]].y)) /
+                   (double)a.width;
+        fg_frame_deinit(&frame);
+    }
+    return sum / (double)(n * FG_LANDMARKS);
+}
+
+static void a_second_look_treats_both_sides_alike(void **state)
+{
+    char own_folder[FOLDER_PATH];
+    double off[2];
+    (void)state;
+    assert_true(folder_make(own_folder));
+    for (int mirror = 0; mirror < 2; mirror++) {
+        fg_engine *twin;
+        fg_session *own;
+        open_twin(own_folder, mirror, &twin, &own);
+        off[mirror] = asymmetry(own);
+        fg_session_free(own);
+        fg_engine_close(twin);
+    }
+    folder_remove(own_folder);
+    print_message(
+        "landmarks of a face and of the face mirrored: %.4f of the width apart, with a second look %.4f\n",
+        off[0], off[1]);
+    assert_true(off[1] < 0.85 * off[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +468,7 @@ int main(void)
         cmocka_unit_test(the_cascade_equals_facenet_pytorch),
         cmocka_unit_test(a_session_can_be_used_again),
         cmocka_unit_test(pictures_without_a_face_have_none),
+        cmocka_unit_test(a_second_look_treats_both_sides_alike),
     };
     return cmocka_run_group_tests(tests, open_engine, close_engine);
 }
