@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CHUNK_BYTES = 1 << 16, ATTEMPTS = 8, TEMPORARY = 24 };
+enum { CHUNK_BYTES = 1 << 16, ATTEMPTS = 100, TEMPORARY = 24 };
 
 static fg_blob_dir *dir_of(fg_blob *blob)
 {
@@ -40,35 +40,37 @@ static void sync_folder(int fd)
     (void)fsync(fd);
 }
 
-fg_code fg_blob_dir_parent(const fg_blob_dir *dir, const char *key, bool create, int *fd, const char **leaf,
-                           fg_error *err)
+/* Down to the folder of a key, whose last part is leaf then. -1 and errno: ENOENT also where a folder on the
+ * way was removed meanwhile. */
+static int walk_down(const fg_blob_dir *dir, const char *key, bool create, const char **leaf)
 {
     char part[FG_MAX_KEY_BYTES + 1];
     const char *at = key;
-    *leaf = key;
-    *fd = fcntl(dir->fd, F_DUPFD_CLOEXEC, 0);
-    if (*fd < 0)
-        return fg_blob_dir_fail(dir, "cannot open", "", err);
-    for (const char *slash; (slash = strchr(at, '/')); at = slash + 1) {
+    int fd = fcntl(dir->fd, F_DUPFD_CLOEXEC, 0);
+    for (const char *slash; fd >= 0 && (slash = strchr(at, '/')); at = slash + 1) {
         memcpy(part, at, (size_t)(slash - at));
         part[slash - at] = 0;
-        int next = fg_blob_dir_enter(*fd, part);
-        for (int i = 0; next < 0 && errno == ENOENT && create && i < ATTEMPTS; i++) {
-            if (mkdirat(*fd, part, 0700) == 0)
-                sync_folder(*fd);
-            else if (errno != EEXIST)
-                break;
-            next = fg_blob_dir_enter(*fd, part);
+        int next = fg_blob_dir_enter(fd, part);
+        if (next < 0 && errno == ENOENT && create) {
+            const bool made = mkdirat(fd, part, 0700) == 0;
+            if (made)
+                sync_folder(fd);
+            if (made || errno == EEXIST)
+                next = fg_blob_dir_enter(fd, part);
         }
         const int errnum = errno;
-        close(*fd);
-        *fd = next;
+        close(fd);
+        fd = next;
         errno = errnum;
-        if (next < 0)
-            return errnum == ENOENT && !create ? FG_OK : fg_blob_dir_fail(dir, "cannot open", key, err);
     }
     *leaf = at;
-    return FG_OK;
+    return fd;
+}
+
+fg_code fg_blob_dir_parent(const fg_blob_dir *dir, const char *key, int *fd, const char **leaf, fg_error *err)
+{
+    *fd = walk_down(dir, key, false, leaf);
+    return *fd >= 0 || errno == ENOENT ? FG_OK : fg_blob_dir_fail(dir, "cannot open", key, err);
 }
 
 static int write_all(int fd, const void *data, size_t size)
@@ -128,36 +130,43 @@ static int rename_synced(int from_fd, const char *from, int fd, const char *leaf
     return 0;
 }
 
-/* Writes size bytes of data, or (data NULL) all that source holds, as leaf. -1 and errno. */
-static int write_blob(int fd, const char *leaf, const void *data, size_t size, int source)
+typedef struct content {
+    int source;       /* a file, all of it; or -1 */
+    const void *data; /* else: size bytes */
+    size_t size;
+    const char *move; /* where source is, if it may be moved from there instead of copied */
+    bool moved;
+} content;
+
+static int copy_all(int source, int file)
 {
-    char name[TEMPORARY], *chunk = NULL;
+    char *chunk = malloc(CHUNK_BYTES);
+    ssize_t n = chunk && lseek(source, 0, SEEK_SET) == 0 ? 1 : -1;
+    while (n > 0) {
+        n = read(source, chunk, CHUNK_BYTES);
+        if (n < 0 && errno == EINTR)
+            n = 1;
+        else if (n > 0 && write_all(file, chunk, (size_t)n) != 0)
+            n = -1;
+    }
+    const int errnum = errno;
+    free(chunk);
+    errno = errnum;
+    return (int)n;
+}
+
+/* Writes the content as leaf. -1 and errno. */
+static int write_blob(int fd, const char *leaf, const content *c)
+{
+    char name[TEMPORARY];
     int rc = -1;
     int file = create_temporary(fd, name);
     if (file < 0)
         return -1;
-    if (data || size == 0) {
-        if (data && write_all(file, data, size) != 0)
-            goto done;
-    }
-    if (source >= 0) {
-        if (!(chunk = malloc(CHUNK_BYTES)))
-            goto done;
-        for (;;) {
-            ssize_t n = read(source, chunk, CHUNK_BYTES);
-            if (n < 0 && errno == EINTR)
-                continue;
-            if (n < 0 || (n > 0 && write_all(file, chunk, (size_t)n) != 0))
-                goto done;
-            if (n == 0)
-                break;
-        }
-    }
-    if (fsync(file) == 0 && rename_synced(fd, name, fd, leaf) == 0)
+    if ((c->source >= 0 ? copy_all(c->source, file) : write_all(file, c->data, c->size)) == 0 &&
+        fsync(file) == 0 && rename_synced(fd, name, fd, leaf) == 0)
         rc = 0;
-done:;
     const int errnum = errno;
-    free(chunk);
     close(file);
     if (rc != 0)
         unlinkat(fd, name, 0);
@@ -165,24 +174,33 @@ done:;
     return rc;
 }
 
+static int place(int fd, const char *leaf, content *c)
+{
+    c->moved = c->move && rename_synced(AT_FDCWD, c->move, fd, leaf) == 0;
+    return c->moved ? 0 : write_blob(fd, leaf, c);
+}
+
+static fg_code put(const fg_blob_dir *dir, const char *key, content *c, fg_error *err)
+{
+    int result = -1;
+    /* A folder that another thread, or another process, has just emptied and removed: make it again. */
+    for (int i = 0; i < ATTEMPTS; i++) {
+        const char *leaf = NULL;
+        int fd = walk_down(dir, key, true, &leaf);
+        result = fd >= 0 ? place(fd, leaf, c) : -1;
+        const int errnum = errno;
+        if (fd >= 0)
+            close(fd);
+        errno = errnum;
+        if (result == 0 || errnum != ENOENT)
+            break;
+    }
+    return result == 0 ? FG_OK : fg_blob_dir_fail(dir, "cannot write", key, err);
+}
+
 static fg_code dir_put(fg_blob *blob, const char *key, const void *data, size_t size, fg_error *err)
 {
-    const fg_blob_dir *dir = dir_of(blob);
-    for (int i = 0;; i++) {
-        const char *leaf = NULL;
-        int fd = -1;
-        fg_code rc = fg_blob_dir_parent(dir, key, true, &fd, &leaf, err);
-        if (rc != FG_OK)
-            return rc;
-        int result = write_blob(fd, leaf, data, size, -1);
-        const int errnum = errno;
-        close(fd);
-        errno = errnum;
-        /* A folder that another thread has just emptied and removed: make it again. */
-        if (result != 0 && errnum == ENOENT && i < ATTEMPTS)
-            continue;
-        return result == 0 ? FG_OK : fg_blob_dir_fail(dir, "cannot write", key, err);
-    }
+    return put(dir_of(blob), key, &(content){.data = data, .size = size, .source = -1}, err);
 }
 
 static fg_code open_source(const char *path, int *fd, bool *movable, fg_error *err)
@@ -205,27 +223,18 @@ static fg_code open_source(const char *path, int *fd, bool *movable, fg_error *e
 
 static fg_code dir_put_file(fg_blob *blob, const char *key, const char *path, bool take, fg_error *err)
 {
-    const fg_blob_dir *dir = dir_of(blob);
-    const char *leaf = NULL;
-    int source = -1, fd = -1;
+    content c = {.source = -1};
     bool movable = false;
-    fg_code rc = open_source(path, &source, &movable, err);
-    if (rc == FG_OK)
-        rc = fg_blob_dir_parent(dir, key, true, &fd, &leaf, err);
-    if (rc != FG_OK)
-        goto done;
-    if (take && movable && fchmod(source, 0600) == 0 && fsync(source) == 0 &&
-        rename_synced(AT_FDCWD, path, fd, leaf) == 0)
-        goto done;
-    if (write_blob(fd, leaf, NULL, 0, source) != 0)
-        rc = fg_blob_dir_fail(dir, "cannot write", key, err);
-    else if (take && fg_blob_dir_wipe(AT_FDCWD, path) != 0)
-        rc = FG_FAIL_ERRNO(err, "cannot remove", path);
-done:
-    if (source >= 0)
-        close(source);
-    if (fd >= 0)
-        close(fd);
+    fg_code rc = open_source(path, &c.source, &movable, err);
+    if (rc == FG_OK) {
+        if (take && movable && fchmod(c.source, 0600) == 0 && fsync(c.source) == 0)
+            c.move = path;
+        rc = put(dir_of(blob), key, &c, err);
+        if (rc == FG_OK && take && !c.moved && fg_blob_dir_wipe(AT_FDCWD, path) != 0)
+            rc = FG_FAIL_ERRNO(err, "cannot remove", path);
+    }
+    if (c.source >= 0)
+        close(c.source);
     return rc;
 }
 
@@ -300,7 +309,7 @@ static fg_code fetch(fg_blob *blob, const char *key, target *t, fg_error *err)
     const fg_blob_dir *dir = dir_of(blob);
     const char *leaf = NULL;
     int fd = -1;
-    fg_code rc = fg_blob_dir_parent(dir, key, false, &fd, &leaf, err);
+    fg_code rc = fg_blob_dir_parent(dir, key, &fd, &leaf, err);
     if (rc != FG_OK)
         return rc;
     if (fd < 0)
@@ -347,7 +356,7 @@ static fg_code dir_remove(fg_blob *blob, const char *key, fg_error *err)
     const fg_blob_dir *dir = dir_of(blob);
     const char *leaf = NULL;
     int fd = -1;
-    fg_code rc = fg_blob_dir_parent(dir, key, false, &fd, &leaf, err);
+    fg_code rc = fg_blob_dir_parent(dir, key, &fd, &leaf, err);
     if (rc != FG_OK || fd < 0)
         return rc;
     if (fg_blob_dir_wipe(fd, leaf) == 0)

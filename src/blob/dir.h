@@ -13,9 +13,9 @@ typedef struct fg_blob_dir {
 
 /* The error of errno for what is stored under key. */
 fg_code fg_blob_dir_fail(const fg_blob_dir *dir, const char *what, const char *key, fg_error *err);
-/* The folder of a key, and its last part, which points into key. *fd is -1 where there is no such folder and
- * create is false; else the caller closes it. */
-fg_code fg_blob_dir_parent(const fg_blob_dir *dir, const char *key, bool create, int *fd, const char **leaf,
+/* The folder of a key, and its last part, which points into key. *fd is -1 where there is no such folder;
+ * else the caller closes it. */
+fg_code fg_blob_dir_parent(const fg_blob_dir *dir, const char *key, int *fd, const char **leaf,
                            fg_error *err) FG_MUST_CHECK;
 /* Opens a folder in another, whatever it is called: -1 and errno (ENOTDIR for a symbolic link). */
 int fg_blob_dir_enter(int fd, const char *name);

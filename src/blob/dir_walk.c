@@ -111,7 +111,7 @@ static fg_code begin(walk *w, const fg_blob_dir *dir, const char *prefix, fg_err
     w->dir = dir;
     w->depth = 0;
     snprintf(w->key, sizeof w->key, "%s", prefix);
-    fg_code rc = fg_blob_dir_parent(dir, prefix, false, &fd, &leaf, err); /* leaf is "" behind the last '/' */
+    fg_code rc = fg_blob_dir_parent(dir, prefix, &fd, &leaf, err); /* leaf is "" behind the last '/' */
     return rc == FG_OK && fd >= 0 ? push(w, fd, err) : rc;
 }
 
@@ -201,7 +201,7 @@ static void remove_empty(const fg_blob_dir *dir, const char *prefix)
         const char *leaf = NULL;
         int fd = -1;
         *slash = 0;
-        if (fg_blob_dir_parent(dir, key, false, &fd, &leaf, NULL) != FG_OK || fd < 0)
+        if (fg_blob_dir_parent(dir, key, &fd, &leaf, NULL) != FG_OK || fd < 0)
             return;
         int result = unlinkat(fd, leaf, AT_REMOVEDIR);
         if (result == 0)

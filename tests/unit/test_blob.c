@@ -480,12 +480,19 @@ static void *work(void *argument)
 {
     crew *c = argument;
     fg_error err = {0};
-    for (int i = 0; i < 25; i++) {
-        char key[64];
+    for (int i = 0; i < 60; i++) {
+        char key[64], path[FOLDER_PATH + 32];
         fg_buf out;
         fg_buf_init(&out, 100);
         snprintf(key, sizeof key, "shared/%d/m/%d", c->number, i);
-        c->failures += fg_blob_put(c->f->blob, key, key, strlen(key), &err) != FG_OK;
+        snprintf(path, sizeof path, "%s/upload-%d", c->f->folder, c->number);
+        if (i % 2) {
+            FILE *file = fopen(path, "wb");
+            c->failures += !file || fputs(key, file) < 0 || fclose(file) != 0 ||
+                           fg_blob_put_file(c->f->blob, key, path, i % 4 == 1, &err) != FG_OK;
+        } else {
+            c->failures += fg_blob_put(c->f->blob, key, key, strlen(key), &err) != FG_OK;
+        }
         c->failures +=
             fg_blob_get(c->f->blob, key, &out, &err) != FG_OK || strcmp((char *)out.data, key) != 0;
         fg_buf_deinit(&out);
