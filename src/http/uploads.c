@@ -184,9 +184,10 @@ void fg_uploads_forget(fg_uploads *u, const char *id)
     char path[FG_MAX_PATH];
     if (!is_id(id))
         return;
-    if (path_of(u, id, ".bin", path, NULL) == FG_OK)
-        unlink(path);
     if (path_of(u, id, ".json", path, NULL) == FG_OK)
+        unlink(path);
+    /* Last, since by it an upload is found: what is cut short here goes with the next sweep. */
+    if (path_of(u, id, ".bin", path, NULL) == FG_OK)
         unlink(path);
 }
 
