@@ -248,10 +248,12 @@ static void mirror(float *crop, int side)
     }
 }
 
+/* Kept finite where the probability is rounded to 0 or 1. What is no number stays none: it is no face. */
 static float log_odds(float prob)
 {
     const float least = 1e-7f;
-    return logf(fmaxf(prob, least) / fmaxf(1 - prob, least));
+    const float face = prob < least ? least : prob, none = 1 - prob < least ? least : 1 - prob;
+    return logf(face / none);
 }
 
 /* The mean of what is said of a crop and of the crop mirrored; probabilities as log odds. */
