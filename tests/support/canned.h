@@ -55,12 +55,11 @@ static void *canned_work(void *context)
         if (fd < 0)
             return NULL;
         if (c->served < CANNED_MAX) {
-            canned_read(fd, c->requests[c->served]);
-            if (c->served < c->count) {
-                const char *answer = c->answers[c->served];
-                (void)!write(fd, answer, strlen(answer));
-            }
-            c->served++;
+            const int turn = c->served;
+            canned_read(fd, c->requests[turn]);
+            c->served++; /* before the answer: whoever has that may look at once */
+            if (turn < c->count)
+                (void)!write(fd, c->answers[turn], strlen(c->answers[turn]));
         }
         shutdown(fd, SHUT_WR);
         close(fd);
