@@ -263,8 +263,9 @@ def export(a):
         net = NETS[kind]()
         net.load_state_dict(torch.load(os.path.join(a.work, kind + '.ckpt'), map_location='cpu'))
         if kind != 'pnet':
+            shift = a.shift[kind == 'onet']
             with torch.no_grad():
-                net.logit_bias().add_(torch.tensor([-a.shift / 2, a.shift / 2]))
+                net.logit_bias().add_(torch.tensor([-shift / 2, shift / 2]))
         w = {k: v.numpy() for k, v in net.state_dict().items()}
         mtcnn_onnx.write(kind, w, os.path.join(a.out, f'mtcnn-{kind}.onnx'), 'facegate',
                          'MTCNN distilled by the Facegate project; see models/cards/mtcnn.md')
@@ -288,8 +289,9 @@ def main():
     q = sub.add_parser('export')
     q.add_argument('work')
     q.add_argument('out')
-    q.add_argument('--shift', type=float, default=0., help="""added to the log odds of R-Net's and O-Net's probability: a student is less
-                   sure than its teacher, two in a row still less, and the thresholds are to keep their meaning""")
+    q.add_argument('--shift', type=float, nargs=2, default=(0., 0.), metavar=('RNET', 'ONET'),
+                   help="""added to the log odds of R-Net's and O-Net's probability: a student is less sure than its teacher, two in a row still
+                   less, and the thresholds are to keep their meaning""")
     a = p.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)

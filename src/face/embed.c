@@ -4,15 +4,16 @@
 #include <string.h>
 
 /* The network's input: channels innermost in its own order, (byte - mean) * scale. */
-static void fill(float *out, const fg_frame *chip, const fg_engine *engine)
+static void fill(float *out, const fg_frame *chip, bool mirrored, const fg_engine *engine)
 {
     float table[256]; /* a chip has many more pixels than there are values */
     for (int i = 0; i < 256; i++)
         table[i] = ((float)i - engine->mean) * engine->scale;
     int first = engine->bgr ? 2 : 0, last = 2 - first;
     for (int y = 0; y < chip->height; y++) {
-        const uint8_t *p = chip->rgb + (size_t)y * chip->stride;
-        for (int x = 0; x < chip->width; x++, p += 3, out += 3) {
+        const uint8_t *row = chip->rgb + (size_t)y * chip->stride;
+        for (int x = 0; x < chip->width; x++, out += 3) {
+            const uint8_t *p = row + 3 * (size_t)(mirrored ? chip->width - 1 - x : x);
             out[0] = table[p[first]];
             out[1] = table[p[1]];
             out[2] = table[p[last]];
@@ -36,11 +37,29 @@ static fg_code normalise(float *out, const float *raw, int size, fg_error *err)
     return FG_OK;
 }
 
+/* embedding: what the network says of the chip, or of the chip mirrored; of unit length. */
+static fg_code look(fg_session *session, const fg_frame *chip, bool mirrored, float *embedding, fg_error *err)
+{
+    const fg_engine *engine = session->engine;
+    int side = engine->info.chip_size, size = engine->info.embedding_size, numbers = 1;
+    fg_tensor_view views[FG_NET_MAX_OUTPUTS];
+    fill(session->input, chip, mirrored, engine);
+    fg_code rc = fg_net_exec(session->embedder, session->input, 1, side, side, views, err);
+    if (rc != FG_OK)
+        return rc;
+    for (int k = 0; k < views[0].rank; k++)
+        numbers *= views[0].dims[k];
+    if (numbers != size)
+        return FG_FAIL(err, FG_ERR_MODEL, "model '%s': gives %d numbers, the manifest says %d",
+                       engine->info.embedder, numbers, size);
+    return normalise(embedding, views[0].data, size, err);
+}
+
 fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings, fg_error *err)
 {
     const fg_engine *engine = session->engine;
     int side = engine->info.chip_size, size = engine->info.embedding_size;
-    fg_tensor_view views[FG_NET_MAX_OUTPUTS];
+    float other[FG_MAX_EMBEDDING];
     if (count > 0)
         memset(embeddings, 0, (size_t)count * (size_t)size * sizeof *embeddings);
     for (int i = 0; i < count; i++)
@@ -48,18 +67,14 @@ fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *e
             return FG_FAIL(err, FG_ERR_USAGE, "a chip of %d x %d pixels, where this model takes %d x %d",
                            chips[i].width, chips[i].height, side, side);
     /* One at a time: in a batch the activations leave the cache, which costs more than it gains. */
-    for (int i = 0; i < count; i++) {
-        fill(session->input, &chips[i], engine);
-        fg_code rc = fg_net_exec(session->embedder, session->input, 1, side, side, views, err);
+    for (int i = 0; i < count; i++, embeddings += size) {
+        fg_code rc = look(session, &chips[i], false, embeddings, err);
+        if (rc == FG_OK && engine->mirror && (rc = look(session, &chips[i], true, other, err)) == FG_OK) {
+            for (int k = 0; k < size; k++)
+                embeddings[k] += other[k];
+            rc = normalise(embeddings, embeddings, size, err);
+        }
         if (rc != FG_OK)
-            return rc;
-        int numbers = 1;
-        for (int k = 0; k < views[0].rank; k++)
-            numbers *= views[0].dims[k];
-        if (numbers != size)
-            return FG_FAIL(err, FG_ERR_MODEL, "model '%s': gives %d numbers, the manifest says %d",
-                           engine->info.embedder, numbers, size);
-        if ((rc = normalise(embeddings + (size_t)i * (size_t)size, views[0].data, size, err)) != FG_OK)
             return rc;
     }
     return FG_OK;

@@ -33,6 +33,8 @@ static void identify(const fg_model *model, const char *weights_sha256, char has
     for (int i = 0; i < FG_LANDMARKS; i++)
         n += snprintf(text + n, sizeof text - (size_t)n, "%.9g %.9g\n", (double)model->points[i][0],
                       (double)model->points[i][1]);
+    if (model->mirror)
+        n += snprintf(text + n, sizeof text - (size_t)n, "mirror\n");
     fg_sha256_hex(text, (size_t)n, hash);
 }
 
@@ -64,6 +66,7 @@ static fg_code open_embedder(fg_engine *engine, const fg_models *models, const f
     engine->info.chip_size = model->input_size;
     engine->info.precision = info->precision;
     engine->bgr = model->bgr;
+    engine->mirror = model->mirror;
     engine->mean = model->mean;
     engine->scale = model->scale;
     for (int i = 0; i < FG_LANDMARKS; i++)

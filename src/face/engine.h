@@ -9,7 +9,7 @@ struct fg_engine {
     fg_engine_info info;
     fg_mtcnn mtcnn;
     fg_net *embedder;
-    bool bgr;
+    bool bgr, mirror; /* of the embedder */
     float mean, scale;
     fg_point template[FG_LANDMARKS]; /* pixels of the chip */
 };

@@ -114,7 +114,7 @@ typedef struct fg_detect_times {
     double pnet_ms;   /* P-Net over the pyramid */
     double crop_ms;   /* the inputs of R-Net and O-Net */
     double rnet_ms, onet_ms;
-    int levels, rnet_boxes, onet_boxes;
+    int levels, rnet_crops, onet_crops;
 } fg_detect_times;
 
 const fg_detect_times *fg_detect_times_view(const fg_session *session);

@@ -196,12 +196,12 @@ static fg_code parse_embedder(const context *c, const json_t *object, fg_model *
     return parse_template(c, object, model);
 }
 
-static fg_code parse_detector(const context *c, const json_t *object, fg_model *model)
+static fg_code parse_mirror(const context *c, const json_t *object, fg_model *model)
 {
-    const json_t *twice = json_object_get(object, "mirror");
-    if (twice && !json_is_boolean(twice))
+    const json_t *mirror = json_object_get(object, "mirror");
+    if (mirror && !json_is_boolean(mirror))
         return bad(c, "mirror", "true or false");
-    model->mirror = json_is_true(twice);
+    model->mirror = json_is_true(mirror);
     return FG_OK;
 }
 
@@ -215,21 +215,20 @@ static fg_code parse_model(context *c, const json_t *object, fg_model *model)
     if (rc != FG_OK)
         return rc;
     c->model = model->name;
-    bool embedder, detector;
     if ((rc = get_name(c, object, "kind", model->kind, sizeof model->kind)) != FG_OK ||
         (rc = get_text(c, object, "licence", false, model->licence, sizeof model->licence)) != FG_OK ||
         (rc = get_text(c, object, "description", true, model->description, sizeof model->description)) !=
             FG_OK ||
         (rc = parse_files(c, json_object_get(object, "files"), model)) != FG_OK)
         return rc;
-    embedder = strcmp(model->kind, "embedder") == 0;
-    detector = strcmp(model->kind, "detector") == 0;
-    if ((embedder || detector) && (rc = parse_input(c, json_object_get(object, "input"), model)) != FG_OK)
-        return rc;
     if (strcmp(model->kind, "cohort") == 0)
         return parse_cohort(c, object, model);
-    if (detector)
-        return parse_detector(c, object, model);
+    const bool embedder = strcmp(model->kind, "embedder") == 0;
+    if (!embedder && strcmp(model->kind, "detector") != 0)
+        return FG_OK; /* a later Facegate's */
+    if ((rc = parse_input(c, json_object_get(object, "input"), model)) != FG_OK ||
+        (rc = parse_mirror(c, object, model)) != FG_OK)
+        return rc;
     return embedder ? parse_embedder(c, object, model) : FG_OK;
 }
 

@@ -9,18 +9,17 @@
 /* Above this many pixels a picture is halved first: the summed-area table takes 12 bytes a pixel. */
 #define MAX_PIXELS (6u << 20)
 
-enum { MAX_BATCH = 16 };
-
 static const struct {
     const char *name;
     int side;  /* of the crops; 0 for any size */
     int batch; /* the largest whose activations stay in the cache; a power of two */
     float threshold;
+    float doubt; /* at the first of several looks: below this no other one is worth its time */
     double suppress;
 } stages[FG_MTCNN_NETS] = {
-    [FG_PNET] = {"P-Net", 0, 1, 0.6f, 0.7},
-    [FG_RNET] = {"R-Net", 24, MAX_BATCH, 0.7f, 0.7},
-    [FG_ONET] = {"O-Net", 48, 4, 0.7f, 0.7},
+    [FG_PNET] = {"P-Net", 0, 1, 0.6f, 0.6f, 0.7},
+    [FG_RNET] = {"R-Net", 24, 16, 0.7f, 0.1f, 0.7},
+    [FG_ONET] = {"O-Net", 48, 4, 0.7f, 0.5f, 0.7},
 };
 
 static const double level_suppress = 0.5; /* within one level of the pyramid */
@@ -203,14 +202,8 @@ static int next_batch(int batch, int left)
     return batch;
 }
 
-/* What R-Net or O-Net says of a crop: the probability of a face, the regression of the corners and the
- * landmarks, the latter two as fractions of the box. */
-typedef struct answer {
-    float prob, shift[4], points[2 * FG_LANDMARKS];
-} answer;
-
-/* Of the crops in run->pixels. */
-static fg_code ask(fg_mtcnn_run *run, int net, int batch, answer *answers, fg_error *err)
+/* R-Net or O-Net of the crops in run->pixels: sets the boxes' score, shift and points. */
+static fg_code ask(fg_mtcnn_run *run, int net, int batch, fg_box *boxes, fg_error *err)
 {
     const fg_mtcnn *m = run->mtcnn;
     int side = stages[net].side;
@@ -227,10 +220,10 @@ static fg_code ask(fg_mtcnn_run *run, int net, int batch, answer *answers, fg_er
         return FG_FAIL(err, FG_ERR_MODEL, "the detector's %s gives outputs of the wrong shape: not an MTCNN",
                        stages[net].name);
     for (size_t i = 0; i < (size_t)batch; i++) {
-        answers[i].prob = prob->data[2 * i + 1];
-        memcpy(answers[i].shift, reg->data + 4 * i, sizeof answers[i].shift);
+        boxes[i].score = prob->data[2 * i + 1];
+        memcpy(boxes[i].shift, reg->data + 4 * i, sizeof boxes[i].shift);
         if (points)
-            memcpy(answers[i].points, points->data + 10 * i, sizeof answers[i].points);
+            memcpy(boxes[i].points, points->data + 10 * i, sizeof boxes[i].points);
     }
     return FG_OK;
 }
@@ -248,6 +241,83 @@ static void mirror(float *crop, int side)
     }
 }
 
+/* What was said of a mirrored crop, as it is said of the crop. */
+static void unmirror(fg_box *b)
+{
+    static const int other[FG_LANDMARKS] = {1, 0, 2, 4, 3}; /* what is left is right */
+    const fg_box seen = *b;
+    b->shift[0] = -seen.shift[2];
+    b->shift[2] = -seen.shift[0];
+    for (int k = 0; k < FG_LANDMARKS; k++) {
+        b->points[k] = 1 - seen.points[other[k]];
+        b->points[FG_LANDMARKS + k] = seen.points[FG_LANDMARKS + other[k]];
+    }
+}
+
+/* R-Net or O-Net on the crops of the boxes, each of which has some pixel of the picture. */
+static fg_code look(fg_mtcnn_run *run, int net, bool mirrored, fg_box *boxes, int count, fg_error *err)
+{
+    const fg_mtcnn *m = run->mtcnn;
+    int side = stages[net].side, range[4];
+    size_t crop = (size_t)side * (size_t)side * 3;
+    fg_code rc = reserve_pixels(run, (size_t)stages[net].batch * crop + 1, err);
+    for (int done = 0, batch; rc == FG_OK && done < count; done += batch) {
+        batch = next_batch(stages[net].batch, count - done);
+        double start = fg_clock_monotonic_ms();
+        for (int i = 0; i < batch; i++) {
+            float *pixels = run->pixels + (size_t)i * crop;
+            fg_box_clip(&boxes[done + i], run->area.width, run->area.height, range);
+            fg_area_resample(&run->area, range[0], range[1], range[2], range[3], side, side, m->mean,
+                             m->scale, pixels);
+            if (mirrored)
+                mirror(pixels, side);
+        }
+        run->times.crop_ms += fg_clock_monotonic_ms() - start;
+        rc = ask(run, net, batch, boxes + done, err);
+    }
+    for (int i = 0; mirrored && i < count; i++)
+        unmirror(&boxes[i]);
+    *(net == FG_RNET ? &run->times.rnet_crops : &run->times.onet_crops) += count;
+    return rc;
+}
+
+static int keep_above(float threshold, fg_box *boxes, int count)
+{
+    int kept = 0;
+    for (int i = 0; i < count; i++)
+        if (boxes[i].score > threshold)
+            boxes[kept++] = boxes[i];
+    return kept;
+}
+
+/* Leaves the boxes that may be faces, with what R-Net or O-Net says of each. */
+static fg_code refine(fg_mtcnn_run *run, int net, int *count, fg_error *err)
+{
+    int inside = 0, range[4];
+    for (int i = 0; i < *count; i++)
+        if (fg_box_clip(&run->boxes[i], run->area.width, run->area.height, range))
+            run->boxes[inside++] = run->boxes[i];
+    fg_code rc = look(run, net, false, run->boxes, inside, err);
+    *count = keep_above(run->mtcnn->mirror ? stages[net].doubt : stages[net].threshold, run->boxes, inside);
+    return rc;
+}
+
+/* From what O-Net says of a crop to a face in the picture. */
+static void place(fg_box *b)
+{
+    float w = b->x2 - b->x1 + 1, h = b->y2 - b->y1 + 1;
+    for (int k = 0; k < FG_LANDMARKS; k++) {
+        b->points[k] = w * b->points[k] + b->x1 - 1;
+        b->points[FG_LANDMARKS + k] = h * b->points[FG_LANDMARKS + k] + b->y1 - 1;
+    }
+    fg_boxes_regress(b, 1, true);
+}
+
+static float mix(float a, float b, float share)
+{
+    return a + (b - a) * share;
+}
+
 /* Kept finite where the probability is rounded to 0 or 1. What is no number stays none: it is no face. */
 static float log_odds(float prob)
 {
@@ -256,87 +326,82 @@ static float log_odds(float prob)
     return logf(face / none);
 }
 
-/* The mean of what is said of a crop and of the crop mirrored; probabilities as log odds. */
-static void add_mirrored(answer *a, const answer *b)
+/* Another look has its share in what is known of a face; probabilities count as log odds. */
+static void add_look(fg_box *b, const fg_box *seen, float share)
 {
-    static const int other[FG_LANDMARKS] = {1, 0, 2, 4, 3}; /* what is left is right */
-    const float shift[4] = {-b->shift[2], b->shift[1], -b->shift[0], b->shift[3]};
-    a->prob = 1 / (1 + expf(-(log_odds(a->prob) + log_odds(b->prob)) / 2));
+    b->score = 1 / (1 + expf(-mix(log_odds(b->score), log_odds(seen->score), share)));
+    b->x1 = mix(b->x1, seen->x1, share);
+    b->y1 = mix(b->y1, seen->y1, share);
+    b->x2 = mix(b->x2, seen->x2, share);
+    b->y2 = mix(b->y2, seen->y2, share);
     for (int k = 0; k < 4; k++)
-        a->shift[k] = (a->shift[k] + shift[k]) / 2;
-    for (int k = 0; k < FG_LANDMARKS; k++) {
-        a->points[k] = (a->points[k] + 1 - b->points[other[k]]) / 2;
-        a->points[FG_LANDMARKS + k] = (a->points[FG_LANDMARKS + k] + b->points[FG_LANDMARKS + other[k]]) / 2;
-    }
+        b->shift[k] = mix(b->shift[k], seen->shift[k], share);
+    for (int k = 0; k < 2 * FG_LANDMARKS; k++)
+        b->points[k] = mix(b->points[k], seen->points[k], share);
 }
 
-/* R-Net or O-Net: scores every box that covers some pixel of the picture and keeps those above the threshold.
- */
-static fg_code refine(fg_mtcnn_run *run, int net, int *count, fg_error *err)
+/* R-Net looks at the same crop once more, O-Net at that of the face as it is known by now. */
+static fg_code look_again(fg_mtcnn_run *run, int net, bool mirrored, float share, int *count, fg_error *err)
 {
-    const fg_mtcnn *m = run->mtcnn;
-    int side = stages[net].side, total = 0, passed = 0, range[4];
-    size_t crop = (size_t)side * (size_t)side * 3;
-    answer answers[MAX_BATCH] = {0}, mirrored[MAX_BATCH] = {0};
-    for (int i = 0; i < *count; i++)
-        if (fg_box_clip(&run->boxes[i], run->area.width, run->area.height, range))
-            run->boxes[total++] = run->boxes[i];
-    fg_code rc = reserve_pixels(run, (size_t)stages[net].batch * crop + 1, err);
-    for (int done = 0, batch; rc == FG_OK && done < total; done += batch) {
-        batch = next_batch(stages[net].batch, total - done);
-        double start = fg_clock_monotonic_ms();
-        for (int i = 0; i < batch; i++) {
-            fg_box_clip(&run->boxes[done + i], run->area.width, run->area.height, range);
-            fg_area_resample(&run->area, range[0], range[1], range[2], range[3], side, side, m->mean,
-                             m->scale, run->pixels + (size_t)i * crop);
-        }
-        run->times.crop_ms += fg_clock_monotonic_ms() - start;
-        rc = ask(run, net, batch, answers, err);
-        if (rc == FG_OK && m->mirror) {
-            for (int i = 0; i < batch; i++)
-                mirror(run->pixels + (size_t)i * crop, side);
-            if ((rc = ask(run, net, batch, mirrored, err)) == FG_OK)
-                for (int i = 0; i < batch; i++)
-                    add_mirrored(&answers[i], &mirrored[i]);
-        }
-        for (int i = 0; rc == FG_OK && i < batch; i++) {
-            if (!(answers[i].prob > stages[net].threshold))
-                continue;
-            fg_box *box = &run->boxes[passed++];
-            *box = run->boxes[done + i];
-            box->score = answers[i].prob;
-            memcpy(box->shift, answers[i].shift, sizeof box->shift);
-            memcpy(box->points, answers[i].points, sizeof box->points);
-        }
+    fg_box *crops = run->level;
+    int inside = 0, range[4];
+    for (int i = 0; i < *count; i++) {
+        crops[inside] = run->boxes[i];
+        if (net == FG_ONET)
+            fg_boxes_square(&crops[inside], 1);
+        if (fg_box_clip(&crops[inside], run->area.width, run->area.height, range))
+            run->boxes[inside++] = run->boxes[i];
     }
-    *(net == FG_RNET ? &run->times.rnet_boxes : &run->times.onet_boxes) = total;
-    *count = passed;
+    fg_code rc = look(run, net, mirrored, crops, inside, err);
+    for (int i = 0; i < inside; i++) {
+        if (net == FG_ONET)
+            place(&crops[i]);
+        add_look(&run->boxes[i], &crops[i], share);
+    }
+    *count = inside;
+    return rc;
+}
+
+static fg_code reject(fg_mtcnn_run *run, int *count, fg_error *err)
+{
+    fg_code rc = refine(run, FG_RNET, count, err);
+    if (rc == FG_OK && run->mtcnn->mirror) {
+        rc = look_again(run, FG_RNET, true, 1 / 2.f, count, err);
+        *count = keep_above(stages[FG_RNET].threshold, run->boxes, *count);
+    }
+    *count =
+        fg_boxes_suppress(run->boxes, *count, stages[FG_RNET].suppress, FG_NMS_UNION, run->kept, run->keys);
+    fg_boxes_regress(run->boxes, *count, true);
+    fg_boxes_square(run->boxes, *count);
+    return rc;
+}
+
+static int suppress_faces(fg_mtcnn_run *run, int count)
+{
+    return fg_boxes_suppress(run->boxes, count, stages[FG_ONET].suppress, FG_NMS_MIN, run->kept, run->keys);
+}
+
+static fg_code conclude(fg_mtcnn_run *run, int *count, fg_error *err)
+{
+    fg_code rc = refine(run, FG_ONET, count, err);
+    for (int i = 0; i < *count; i++)
+        place(&run->boxes[i]);
+    *count = suppress_faces(run, *count);
+    if (rc != FG_OK || !run->mtcnn->mirror)
+        return rc;
+    if ((rc = look_again(run, FG_ONET, false, 1 / 2.f, count, err)) == FG_OK)
+        rc = look_again(run, FG_ONET, true, 1 / 3.f, count, err);
+    *count = keep_above(stages[FG_ONET].threshold, run->boxes, *count);
+    *count = suppress_faces(run, *count);
     return rc;
 }
 
 static fg_code cascade(fg_mtcnn_run *run, int *count, fg_error *err)
 {
     fg_code rc = scan(run, count, err);
-    if (rc != FG_OK || (rc = refine(run, FG_RNET, count, err)) != FG_OK)
-        return rc;
-    *count =
-        fg_boxes_suppress(run->boxes, *count, stages[FG_RNET].suppress, FG_NMS_UNION, run->kept, run->keys);
-    fg_boxes_regress(run->boxes, *count, true);
-    fg_boxes_square(run->boxes, *count);
-    if ((rc = refine(run, FG_ONET, count, err)) != FG_OK)
-        return rc;
-    for (int i = 0; i < *count; i++) {
-        fg_box *b = &run->boxes[i];
-        float w = b->x2 - b->x1 + 1, h = b->y2 - b->y1 + 1;
-        for (int k = 0; k < FG_LANDMARKS; k++) {
-            b->points[k] = w * b->points[k] + b->x1 - 1;
-            b->points[FG_LANDMARKS + k] = h * b->points[FG_LANDMARKS + k] + b->y1 - 1;
-        }
-    }
-    fg_boxes_regress(run->boxes, *count, true);
-    *count =
-        fg_boxes_suppress(run->boxes, *count, stages[FG_ONET].suppress, FG_NMS_MIN, run->kept, run->keys);
-    return FG_OK;
+    if (rc == FG_OK)
+        rc = reject(run, count, err);
+    return rc == FG_OK ? conclude(run, count, err) : rc;
 }
 
 /* Back to the pixels of the picture before it was halved: pixel i of the half is pixels 2 i and 2 i + 1. */

@@ -210,6 +210,36 @@ static fg_code make_scene(bench *b, fg_frame *scene, fg_error *err)
     return rc;
 }
 
+/* Where the time of a detection goes. */
+enum { PREPARE, PNET, RNET, ONET, PARTS };
+
+static void split(const fg_detect_times *t, double parts[PARTS])
+{
+    parts[PREPARE] = t->sums_ms + t->resize_ms + t->crop_ms;
+    parts[PNET] = t->pnet_ms;
+    parts[RNET] = t->rnet_ms;
+    parts[ONET] = t->onet_ms;
+}
+
+static void tell_parts(const bench *b, const fg_detect_times *last, double *times, int rounds)
+{
+    const int crops = last->rnet_crops + last->onet_crops;
+    const struct {
+        const char *name, *of;
+        int count;
+    } parts[PARTS] = {
+        [PREPARE] = {"resampling", "pictures", last->levels + crops},
+        [PNET] = {"P-Net", "levels", last->levels},
+        [RNET] = {"R-Net", "crops", last->rnet_crops},
+        [ONET] = {"O-Net", "crops", last->onet_crops},
+    };
+    for (int k = 0; k < PARTS; k++) {
+        char name[96];
+        snprintf(name, sizeof name, "detect: %s, %d %s", parts[k].name, parts[k].count, parts[k].of);
+        tell(b, name, FG_PRECISION_AUTO, median(times + (size_t)k * (size_t)rounds, rounds), 0, 0);
+    }
+}
+
 static fg_code bench_photo(bench *b, fg_error *err)
 {
     enum { DECODE, DETECT, ALIGN, EMBED, STAGES };
@@ -225,12 +255,13 @@ static fg_code bench_photo(bench *b, fg_error *err)
     uint8_t *jpeg = NULL;
     size_t jpeg_size = 0;
     int faces = 0;
-    double *times = calloc((size_t)rounds * STAGES, sizeof *times);
+    double *times = calloc((size_t)rounds * (STAGES + PARTS), sizeof *times);
+    double *parts = times ? times + (size_t)rounds * STAGES : NULL;
     fg_code rc = times ? make_scene(b, &scene, err) : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     if (rc == FG_OK)
         rc = fg_image_encode_jpeg(&scene, 90, &jpeg, &jpeg_size, err);
     for (int round = -2; round < rounds && rc == FG_OK; round++) {
-        double t[STAGES + 1];
+        double t[STAGES + 1], of_detect[PARTS];
         t[DECODE] = fg_clock_thread_ms();
         if ((rc = fg_image_decode(&frame, jpeg, jpeg_size, 0, NULL, "the scene", err)) != FG_OK)
             break;
@@ -240,6 +271,7 @@ static fg_code bench_photo(bench *b, fg_error *err)
         if (rc == FG_OK && faces < 1)
             rc = FG_FAIL(err, FG_ERR_STATE,
                          "the detector finds no face in the cohort's first chip; is it the right model?");
+        split(fg_detect_times_view(session), of_detect);
         if (rc == FG_OK && (rc = fg_align(engine, &frame, face.points, &chip, err)) == FG_OK) {
             fg_quality_measure(&face, &chip, &quality);
             t[EMBED] = fg_clock_thread_ms();
@@ -247,13 +279,18 @@ static fg_code bench_photo(bench *b, fg_error *err)
             t[STAGES] = fg_clock_thread_ms();
             for (int k = 0; k < STAGES && round >= 0; k++)
                 times[k * rounds + round] = t[k + 1] - t[k];
+            for (int k = 0; k < PARTS && round >= 0; k++)
+                parts[k * rounds + round] = of_detect[k];
         }
         fg_frame_deinit(&chip);
         fg_frame_deinit(&frame);
     }
-    for (int k = 0; k < STAGES && rc == FG_OK; k++)
+    for (int k = 0; k < STAGES && rc == FG_OK; k++) {
         tell(b, names[k], k == EMBED ? fg_engine_info_view(engine)->precision : FG_PRECISION_AUTO,
              median(times + k * rounds, rounds), 0, 0);
+        if (k == DETECT)
+            tell_parts(b, fg_detect_times_view(session), parts, rounds);
+    }
     free(times);
     free(jpeg);
     fg_frame_deinit(&scene);

@@ -14,9 +14,10 @@
 
 #define TEMPLATE "[[0.3,0.4],[0.7,0.4],[0.5,0.6],[0.3,0.8],[0.7,0.8]]"
 #define INPUT "{\"width\":112,\"height\":112,\"color\":\"rgb\",\"mean\":127.5,\"scale\":0.0078125}"
-#define EMBEDDER                                                                                             \
+#define EMBEDDER_WITH(more)                                                                                  \
     "{\"name\":\"e\",\"kind\":\"embedder\",\"licence\":\"Apache-2.0\",\"files\":[{\"file\":\"e.onnx\"}],"    \
-    "\"input\":" INPUT ",\"dim\":256,\"template\":" TEMPLATE "}"
+    "\"input\":" INPUT ",\"dim\":256,\"template\":" TEMPLATE more "}"
+#define EMBEDDER EMBEDDER_WITH("")
 #define DETECTOR_WITH(more)                                                                                  \
     "{\"name\":\"d\",\"kind\":\"detector\",\"licence\":\"MIT\",\"files\":[{\"file\":\"p.onnx\"},"            \
     "{\"file\":\"r.onnx\"},{\"file\":\"o.onnx\"}],\"input\":" INPUT more "}"
@@ -121,7 +122,7 @@ static void a_wrong_manifest_is_refused(void **state)
     refused("}]}", "}]");
 }
 
-static void a_detector_may_look_twice(void **state)
+static void a_model_may_look_mirrored_too(void **state)
 {
     static const struct {
         const char *json;
@@ -133,6 +134,9 @@ static void a_detector_may_look_twice(void **state)
         {MANIFEST(DETECTOR_WITH(",\"mirror\":true")), FG_OK, true},
         {MANIFEST(DETECTOR_WITH(",\"mirror\":1")), FG_ERR_MODEL, false},
         {MANIFEST(DETECTOR_WITH(",\"mirror\":\"true\"")), FG_ERR_MODEL, false},
+        {MANIFEST(EMBEDDER), FG_OK, false},
+        {MANIFEST(EMBEDDER_WITH(",\"mirror\":true")), FG_OK, true},
+        {MANIFEST(EMBEDDER_WITH(",\"mirror\":null")), FG_ERR_MODEL, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -344,7 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_manifest_is_read),
         cmocka_unit_test(a_wrong_manifest_is_refused),
-        cmocka_unit_test(a_detector_may_look_twice),
+        cmocka_unit_test(a_model_may_look_mirrored_too),
         cmocka_unit_test(a_name_is_defined_once),
         cmocka_unit_test(too_many_models_are_refused),
         cmocka_unit_test(a_default_is_found),

@@ -19,6 +19,8 @@
 
 #include <cmocka.h>
 
+#include "support/twin.h"
+
 /* The same numbers on every machine. */
 static uint32_t random_number(uint32_t *seed)
 {
@@ -377,33 +379,6 @@ static void pictures_without_a_face_have_none(void **state)
     }
 }
 
-/* The built-in detector under another name, with or without the second look. */
-static void open_twin(const char *folder, bool mirror, fg_engine **twin, fg_session **own)
-{
-    const char *source = getenv("FACEGATE_SOURCE");
-    char path[8600], file[FOLDER_PATH + 32];
-    snprintf(path, sizeof path, "%s/models/manifest.json", source);
-    json_t *doc = json_load_file(path, 0, NULL), *entry, *found = NULL;
-    size_t i;
-    json_array_foreach(json_object_get(doc, "models"), i, entry)
-    {
-        if (strcmp(json_string_value(json_object_get(entry, "name")), "mtcnn") == 0)
-            found = entry;
-    }
-    assert_true(json_is_true(json_object_get(found, "mirror")));
-    json_object_set_new(found, "name", json_string("twin"));
-    json_object_set_new(found, "mirror", json_boolean(mirror));
-    json_t *alone = json_pack("{s:i, s:[O]}", "version", 1, "models", found);
-    snprintf(file, sizeof file, "%s/manifest.json", folder);
-    assert_int_equal(json_dump_file(alone, file, 0), 0);
-    json_decref(alone);
-    json_decref(doc);
-    snprintf(path, sizeof path, "%s:%s/models", folder, source);
-    fg_engine_options options = {.model_path = path, .detector = "twin"};
-    assert_int_equal(fg_engine_open(twin, &options, NULL), FG_OK);
-    assert_int_equal(fg_session_new(own, *twin, NULL), FG_OK);
-}
-
 /* How far the landmarks of pictures lie from those of the pictures mirrored: the mean, in widths of the face.
  */
 static double asymmetry(fg_session *own)
@@ -442,7 +417,7 @@ static void a_second_look_treats_both_sides_alike(void **state)
     for (int mirror = 0; mirror < 2; mirror++) {
         fg_engine *twin;
         fg_session *own;
-        open_twin(own_folder, mirror, &twin, &own);
+        open_twin(own_folder, "mtcnn", mirror, &twin, &own);
         off[mirror] = asymmetry(own);
         fg_session_free(own);
         fg_engine_close(twin);

@@ -1,0 +1,112 @@
+#include "base/limits.h"
+#include "face/face.h"
+#include "face/vary.h"
+#include "media/image.h"
+
+#include "support/folder.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/twin.h"
+
+static double cosine(const float *a, const float *b, int size)
+{
+    double sum = 0;
+    for (int i = 0; i < size; i++)
+        sum += (double)a[i] * (double)b[i];
+    return sum;
+}
+
+/* A face of the fixtures, aligned. */
+static void cut_chip(const fg_engine *engine, fg_session *session, fg_frame *chip)
+{
+    char path[4200];
+    fg_frame frame;
+    fg_face face;
+    int count;
+    snprintf(path, sizeof path, "%s/tests/fixtures/people/ada.jpg", getenv("FACEGATE_SOURCE"));
+    assert_int_equal(fg_image_load(&frame, path, 0, NULL, NULL), FG_OK);
+    assert_int_equal(fg_detect(session, &frame, &face, 1, &count, NULL), FG_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(fg_align(engine, &frame, face.points, chip, NULL), FG_OK);
+    fg_frame_deinit(&frame);
+}
+
+static void the_mean_of_both_looks_is_the_embedding(void **state)
+{
+    char folder[FOLDER_PATH], hash[2][65];
+    /* Of the chip and of the chip mirrored, by a network that looks once, and by one that looks twice. */
+    float seen[2][2][FG_MAX_EMBEDDING], mean[FG_MAX_EMBEDDING];
+    double length = 0;
+    int size = 0;
+    (void)state;
+    for (int mirror = 0; mirror < 2; mirror++) {
+        fg_engine *engine;
+        fg_session *session;
+        fg_frame chip;
+        assert_true(folder_make(folder));
+        open_twin(folder, "vgg16-half-int8", mirror, &engine, &session);
+        size = fg_engine_info_view(engine)->embedding_size;
+        snprintf(hash[mirror], sizeof hash[mirror], "%s", fg_engine_info_view(engine)->model_hash);
+        cut_chip(engine, session, &chip);
+        for (int turned = 0; turned < 2; turned++) {
+            assert_int_equal(fg_embed(session, &chip, 1, seen[mirror][turned], NULL), FG_OK);
+            fg_frame_mirror(&chip);
+        }
+        fg_frame_deinit(&chip);
+        fg_session_free(session);
+        fg_engine_close(engine);
+        folder_remove(folder);
+    }
+    for (int i = 0; i < size; i++) {
+        mean[i] = seen[0][0][i] + seen[0][1][i];
+        length += (double)mean[i] * (double)mean[i];
+    }
+    for (int i = 0; i < size; i++)
+        mean[i] = (float)((double)mean[i] / sqrt(length));
+    assert_true(cosine(seen[0][0], seen[0][1], size) < 0.999);
+    assert_true(cosine(seen[1][0], seen[1][1], size) > 0.999999);
+    assert_true(cosine(seen[1][0], mean, size) > 0.999999);
+    assert_true(fabs(cosine(seen[1][0], seen[1][0], size) - 1) < 1e-5);
+    /* Templates of the one are of no use to the other. */
+    assert_string_not_equal(hash[0], hash[1]);
+}
+
+static void a_chip_of_another_size_is_refused(void **state)
+{
+    char folder[FOLDER_PATH];
+    fg_engine *engine;
+    fg_session *session;
+    fg_frame chips[2] = {{0}};
+    float embeddings[2][FG_MAX_EMBEDDING];
+    fg_error err;
+    (void)state;
+    assert_true(folder_make(folder));
+    open_twin(folder, "vgg16-half-int8", true, &engine, &session);
+    cut_chip(engine, session, &chips[0]);
+    assert_int_equal(fg_frame_init(&chips[1], chips[0].width - 1, chips[0].height, NULL), FG_OK);
+    assert_int_equal(fg_embed(session, chips, 2, embeddings[0], &err), FG_ERR_USAGE);
+    assert_non_null(strstr(err.msg, "111 x 112"));
+    assert_int_equal(fg_embed(session, chips, 0, NULL, NULL), FG_OK);
+    fg_frame_deinit(&chips[0]);
+    fg_frame_deinit(&chips[1]);
+    fg_session_free(session);
+    fg_engine_close(engine);
+    folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_mean_of_both_looks_is_the_embedding),
+        cmocka_unit_test(a_chip_of_another_size_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
