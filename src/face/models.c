@@ -173,12 +173,21 @@ static fg_code parse_cohort(const context *c, const json_t *object, fg_model *mo
     return parse_template(c, object, model);
 }
 
+static fg_code get_flag(const context *c, const json_t *object, const char *name, bool *flag)
+{
+    const json_t *value = json_object_get(object, name);
+    if (value && !json_is_boolean(value))
+        return bad(c, name, "true or false");
+    *flag = json_is_true(value);
+    return FG_OK;
+}
+
 static fg_code parse_embedder(const context *c, const json_t *object, fg_model *model)
 {
     const json_t *input = json_object_get(object, "input");
     json_int_t width, height, dim;
-    fg_code rc;
-    if ((rc = get_integer(c, input, "width", MIN_INPUT, MAX_INPUT, &width)) != FG_OK ||
+    fg_code rc = get_flag(c, object, "mirror", &model->mirror);
+    if (rc != FG_OK || (rc = get_integer(c, input, "width", MIN_INPUT, MAX_INPUT, &width)) != FG_OK ||
         (rc = get_integer(c, input, "height", width, width, &height)) != FG_OK ||
         (rc = get_integer(c, object, "dim", 1, FG_MAX_EMBEDDING, &dim)) != FG_OK)
         return rc;
@@ -194,15 +203,6 @@ static fg_code parse_embedder(const context *c, const json_t *object, fg_model *
             FG_OK)
         return rc;
     return parse_template(c, object, model);
-}
-
-static fg_code parse_mirror(const context *c, const json_t *object, fg_model *model)
-{
-    const json_t *mirror = json_object_get(object, "mirror");
-    if (mirror && !json_is_boolean(mirror))
-        return bad(c, "mirror", "true or false");
-    model->mirror = json_is_true(mirror);
-    return FG_OK;
 }
 
 static fg_code parse_model(context *c, const json_t *object, fg_model *model)
@@ -226,10 +226,9 @@ static fg_code parse_model(context *c, const json_t *object, fg_model *model)
     const bool embedder = strcmp(model->kind, "embedder") == 0;
     if (!embedder && strcmp(model->kind, "detector") != 0)
         return FG_OK; /* a later Facegate's */
-    if ((rc = parse_input(c, json_object_get(object, "input"), model)) != FG_OK ||
-        (rc = parse_mirror(c, object, model)) != FG_OK)
+    if ((rc = parse_input(c, json_object_get(object, "input"), model)) != FG_OK)
         return rc;
-    return embedder ? parse_embedder(c, object, model) : FG_OK;
+    return embedder ? parse_embedder(c, object, model) : get_flag(c, object, "refine", &model->refine);
 }
 
 static fg_model *find_by_name(fg_models *models, const char *name)

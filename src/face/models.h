@@ -4,17 +4,19 @@
  *      "models": [{"name", "kind", "licence", "description"?,
  *                  "files": [{"file", "bytes"?, "sha256"?, "url"?}],
  *                  "input": {"width", "height", "color": "rgb" | "bgr", "mean", "scale"},
- *                  "dim", "template": [[x, y] x 5], "mirror"?}]}
+ *                  "dim", "template": [[x, y] x 5], "mirror"?, "refine"?}]}
  *
  * input is needed for an embedder and a detector, dim and template for an embedder; an embedder's input is
- * square. With "mirror": true the mean of what the networks say of a face and of it mirrored counts: a
- * trained network's errors on the two are not the same, and part of them goes. An embedder takes each chip
- * twice; of a detector R-Net looks twice at what may be a face, and O-Net three times: at R-Net's box, at the
- * box that it found there itself, and at that one mirrored. An embedder's "same_person" is the cosine that
- * one in 1,000 pairs of strangers exceeds, its "common_look" the mean cosine of strangers whose pictures were
- * taken in one way. A cohort is a contact sheet of aligned chips: "chip" (its side in pixels), "columns",
- * "count" and "template"; its further files are embeddings of the sheet, cohort-HASH-HASH.npy after the sheet
- * and the embedder (see flow/cohort.c). */
+ * square. An embedder with "mirror": true gives the mean of a chip's embedding and of the mirrored chip's:
+ * what a trained network gets wrong on the two is not the same, and part of it goes. A detector with
+ * "refine": true departs from the published cascade likewise. R-Net looks twice at what may be a face, the
+ * second time mirrored; O-Net three times, at R-Net's box, at the box that it found there itself, and at that
+ * one mirrored; and a box that reaches out of the picture is cut to it before it is looked at. (The published
+ * cascade cuts the crop alone, and so misplaces what it finds there.) An embedder's "same_person" is the
+ * cosine that one in 1,000 pairs of strangers exceeds, its "common_look" the mean cosine of strangers whose
+ * pictures were taken in one way. A cohort is a contact sheet of aligned chips: "chip" (its side in pixels),
+ * "columns", "count" and "template"; its further files are embeddings of the sheet, cohort-HASH-HASH.npy
+ * after the sheet and the embedder (see flow/cohort.c). */
 #ifndef FG_FACE_MODELS_H
 #define FG_FACE_MODELS_H
 
@@ -44,7 +46,8 @@ typedef struct fg_model {
     int input_size;    /* pixels, square; of an embedder's input, of a cohort's chip */
     bool bgr;          /* channel order that the network takes */
     float mean, scale; /* network input = (byte - mean) * scale */
-    bool mirror;       /* a face is looked at mirrored, too */
+    bool mirror;       /* of an embedder: see above */
+    bool refine;       /* of a detector: see above */
     int embedding_size;
     float points[5][2]; /* alignment template, fractions of input_size */
     float same_person;  /* cosine; 0 where the manifest does not say */

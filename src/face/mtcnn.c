@@ -42,7 +42,7 @@ fg_code fg_mtcnn_init(fg_mtcnn *mtcnn, const fg_model *model, double min_face, f
     mtcnn->mean = model->mean;
     mtcnn->scale = model->scale;
     mtcnn->min_face = min_face;
-    mtcnn->mirror = model->mirror;
+    mtcnn->refine = model->refine;
     for (int i = 0; i < FG_MTCNN_NETS; i++) {
         int side = stages[i].side;
         fg_net_options options = {.precision = FG_PRECISION_F32, .input_height = side, .input_width = side};
@@ -290,15 +290,30 @@ static int keep_above(float threshold, fg_box *boxes, int count)
     return kept;
 }
 
-/* Leaves the boxes that may be faces, with what R-Net or O-Net says of each. */
-static fg_code refine(fg_mtcnn_run *run, int net, int *count, fg_error *err)
+/* False where no pixel of the picture is in the box. */
+static bool cut_to_picture(const fg_mtcnn_run *run, fg_box *b)
 {
-    int inside = 0, range[4];
+    int range[4];
+    if (!fg_box_clip(b, run->area.width, run->area.height, range))
+        return false;
+    if (run->mtcnn->refine) {
+        b->x1 = fmaxf(b->x1, 1);
+        b->y1 = fmaxf(b->y1, 1);
+        b->x2 = fminf(b->x2, (float)run->area.width);
+        b->y2 = fminf(b->y2, (float)run->area.height);
+    }
+    return true;
+}
+
+/* Leaves the boxes that may be faces, with what R-Net or O-Net says of each at the first look. */
+static fg_code look_first(fg_mtcnn_run *run, int net, int *count, fg_error *err)
+{
+    int inside = 0;
     for (int i = 0; i < *count; i++)
-        if (fg_box_clip(&run->boxes[i], run->area.width, run->area.height, range))
+        if (cut_to_picture(run, &run->boxes[i]))
             run->boxes[inside++] = run->boxes[i];
     fg_code rc = look(run, net, false, run->boxes, inside, err);
-    *count = keep_above(run->mtcnn->mirror ? stages[net].doubt : stages[net].threshold, run->boxes, inside);
+    *count = keep_above(run->mtcnn->refine ? stages[net].doubt : stages[net].threshold, run->boxes, inside);
     return rc;
 }
 
@@ -344,12 +359,12 @@ static void add_look(fg_box *b, const fg_box *seen, float share)
 static fg_code look_again(fg_mtcnn_run *run, int net, bool mirrored, float share, int *count, fg_error *err)
 {
     fg_box *crops = run->level;
-    int inside = 0, range[4];
+    int inside = 0;
     for (int i = 0; i < *count; i++) {
         crops[inside] = run->boxes[i];
         if (net == FG_ONET)
             fg_boxes_square(&crops[inside], 1);
-        if (fg_box_clip(&crops[inside], run->area.width, run->area.height, range))
+        if (cut_to_picture(run, &crops[inside]))
             run->boxes[inside++] = run->boxes[i];
     }
     fg_code rc = look(run, net, mirrored, crops, inside, err);
@@ -364,8 +379,8 @@ static fg_code look_again(fg_mtcnn_run *run, int net, bool mirrored, float share
 
 static fg_code reject(fg_mtcnn_run *run, int *count, fg_error *err)
 {
-    fg_code rc = refine(run, FG_RNET, count, err);
-    if (rc == FG_OK && run->mtcnn->mirror) {
+    fg_code rc = look_first(run, FG_RNET, count, err);
+    if (rc == FG_OK && run->mtcnn->refine) {
         rc = look_again(run, FG_RNET, true, 1 / 2.f, count, err);
         *count = keep_above(stages[FG_RNET].threshold, run->boxes, *count);
     }
@@ -383,11 +398,11 @@ static int suppress_faces(fg_mtcnn_run *run, int count)
 
 static fg_code conclude(fg_mtcnn_run *run, int *count, fg_error *err)
 {
-    fg_code rc = refine(run, FG_ONET, count, err);
+    fg_code rc = look_first(run, FG_ONET, count, err);
     for (int i = 0; i < *count; i++)
         place(&run->boxes[i]);
     *count = suppress_faces(run, *count);
-    if (rc != FG_OK || !run->mtcnn->mirror)
+    if (rc != FG_OK || !run->mtcnn->refine)
         return rc;
     if ((rc = look_again(run, FG_ONET, false, 1 / 2.f, count, err)) == FG_OK)
         rc = look_again(run, FG_ONET, true, 1 / 3.f, count, err);
@@ -471,7 +486,7 @@ fg_code fg_mtcnn_warm_up(fg_mtcnn_run *run, fg_error *err)
         count = 2 * stages[net].batch - 1; /* every batch size once */
         for (int i = 0; i < count; i++)
             run->boxes[i] = (fg_box){.x1 = 1, .y1 = 1, .x2 = 48, .y2 = 48};
-        rc = refine(run, net, &count, err);
+        rc = look_first(run, net, &count, err);
     }
     fg_frame_deinit(&grey);
     return rc;

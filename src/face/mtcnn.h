@@ -17,7 +17,7 @@ typedef struct fg_mtcnn {
         points[FG_MTCNN_NETS]; /* index of each output; -1 where there is none */
     float mean, scale;
     double min_face;
-    bool mirror; /* see fg_model */
+    bool refine; /* see fg_model */
 } fg_mtcnn;
 
 typedef struct fg_mtcnn_run {

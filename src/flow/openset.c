@@ -12,8 +12,12 @@
 const int fg_eval_sizes[FG_EVAL_SIZES] = {1, 2, 5, 10, 20, 40};
 
 enum {
-    MIN_TEAMS = 20,    /* of each size */
-    MEMBERSHIPS = 400, /* over all teams of one size, at least */
+    MIN_TEAMS = 20, /* of each size */
+    /* Over all teams of one size: each who can be a member is one so often, since with less the draw decides
+     * and not the faces; within limits, of chance for a few people and of time for many. */
+    TIMES_A_MEMBER = 8,
+    MIN_MEMBERSHIPS = 400,
+    MAX_MEMBERSHIPS = 1600,
     MAX_WORKERS = 64,
 };
 
@@ -531,9 +535,14 @@ static fg_code measure_look(const evaluation *e, double *look, fg_error *err)
 /* -- the whole
  * ------------------------------------------------------------------------------------------------------ */
 
-static int teams_of(int members)
+static int teams_of(int members, int eligible)
 {
-    int teams = (MEMBERSHIPS + members - 1) / members;
+    int memberships = eligible < MAX_MEMBERSHIPS ? TIMES_A_MEMBER * eligible : MAX_MEMBERSHIPS;
+    if (memberships < MIN_MEMBERSHIPS)
+        memberships = MIN_MEMBERSHIPS;
+    if (memberships > MAX_MEMBERSHIPS)
+        memberships = MAX_MEMBERSHIPS;
+    int teams = (memberships + members - 1) / members;
     return teams < MIN_TEAMS ? MIN_TEAMS : teams;
 }
 
@@ -585,11 +594,11 @@ fg_code fg_openset_measure(const fg_people *people, const fg_cohort *cohort,
     while (rc == FG_OK && result->size_count < FG_EVAL_SIZES &&
            fg_eval_sizes[result->size_count] <= result->eligible &&
            fg_eval_sizes[result->size_count] < people->people)
-        e.total += teams_of(fg_eval_sizes[result->size_count++]);
+        e.total += teams_of(fg_eval_sizes[result->size_count++], result->eligible);
     for (int k = 0; rc == FG_OK && k < result->size_count; k++) {
         e.now = (drawing){.out = &result->sizes[k]};
         e.now.out->members = fg_eval_sizes[k];
-        e.now.out->teams = teams_of(fg_eval_sizes[k]);
+        e.now.out->teams = teams_of(fg_eval_sizes[k], result->eligible);
         if ((rc = measure_size(&e, err)) == FG_OK)
             sum_up(&e);
         free(e.now.strengths);

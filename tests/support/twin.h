@@ -1,4 +1,4 @@
-/* A built-in model that looks at a face once, or mirrored, too: as its manifest says, but for this. */
+/* A built-in model with its flag set or not: "mirror" of an embedder, "refine" of a detector. */
 #ifndef FG_TESTS_TWIN_H
 #define FG_TESTS_TWIN_H
 
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 /* folder: of the test's own; a manifest is written to it. The caller closes both. */
-static void open_twin(const char *folder, const char *name, bool mirror, fg_engine **twin, fg_session **own)
+static void open_twin(const char *folder, const char *name, bool value, fg_engine **twin, fg_session **own)
 {
     const char *source = getenv("FACEGATE_SOURCE");
     char path[8600], file[FOLDER_PATH + 32];
@@ -26,9 +26,10 @@ static void open_twin(const char *folder, const char *name, bool mirror, fg_engi
         if (strcmp(json_string_value(json_object_get(entry, "name")), name) == 0)
             found = entry;
     }
-    assert_true(json_is_true(json_object_get(found, "mirror")));
-    json_object_set_new(found, "mirror", json_boolean(mirror));
     bool detector = strcmp(json_string_value(json_object_get(found, "kind")), "detector") == 0;
+    const char *flag = detector ? "refine" : "mirror";
+    assert_true(json_is_true(json_object_get(found, flag)));
+    json_object_set_new(found, flag, json_boolean(value));
     json_t *alone = json_pack("{s:i, s:[O]}", "version", 1, "models", found);
     snprintf(file, sizeof file, "%s/manifest.json", folder);
     assert_int_equal(json_dump_file(alone, file, 0), 0);

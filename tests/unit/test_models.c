@@ -122,29 +122,31 @@ static void a_wrong_manifest_is_refused(void **state)
     refused("}]}", "}]");
 }
 
-static void a_model_may_look_mirrored_too(void **state)
+static void a_model_may_look_more_than_once(void **state)
 {
     static const struct {
         const char *json;
         fg_code rc;
-        bool mirror;
+        bool mirror, refine;
     } cases[] = {
-        {MANIFEST(DETECTOR), FG_OK, false},
-        {MANIFEST(DETECTOR_WITH(",\"mirror\":false")), FG_OK, false},
-        {MANIFEST(DETECTOR_WITH(",\"mirror\":true")), FG_OK, true},
-        {MANIFEST(DETECTOR_WITH(",\"mirror\":1")), FG_ERR_MODEL, false},
-        {MANIFEST(DETECTOR_WITH(",\"mirror\":\"true\"")), FG_ERR_MODEL, false},
-        {MANIFEST(EMBEDDER), FG_OK, false},
-        {MANIFEST(EMBEDDER_WITH(",\"mirror\":true")), FG_OK, true},
-        {MANIFEST(EMBEDDER_WITH(",\"mirror\":null")), FG_ERR_MODEL, false},
+        {MANIFEST(DETECTOR), FG_OK, false, false},
+        {MANIFEST(DETECTOR_WITH(",\"refine\":false")), FG_OK, false, false},
+        {MANIFEST(DETECTOR_WITH(",\"refine\":true")), FG_OK, false, true},
+        {MANIFEST(DETECTOR_WITH(",\"refine\":1")), FG_ERR_MODEL, false, false},
+        {MANIFEST(DETECTOR_WITH(",\"refine\":\"true\"")), FG_ERR_MODEL, false, false},
+        {MANIFEST(EMBEDDER), FG_OK, false, false},
+        {MANIFEST(EMBEDDER_WITH(",\"mirror\":true")), FG_OK, true, false},
+        {MANIFEST(EMBEDDER_WITH(",\"mirror\":null")), FG_ERR_MODEL, false, false},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         fg_models *models = empty();
         fg_error err;
         assert_int_equal(parse(models, cases[i].json, &err), cases[i].rc);
-        if (cases[i].rc == FG_OK)
+        if (cases[i].rc == FG_OK) {
             assert_int_equal(models->models[0].mirror, cases[i].mirror);
+            assert_int_equal(models->models[0].refine, cases[i].refine);
+        }
         fg_models_free(models);
     }
 }
@@ -348,7 +350,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_manifest_is_read),
         cmocka_unit_test(a_wrong_manifest_is_refused),
-        cmocka_unit_test(a_model_may_look_mirrored_too),
+        cmocka_unit_test(a_model_may_look_more_than_once),
         cmocka_unit_test(a_name_is_defined_once),
         cmocka_unit_test(too_many_models_are_refused),
         cmocka_unit_test(a_default_is_found),
