@@ -1,6 +1,7 @@
 #include "flow/app.h"
 
 #include "base/clock.h"
+#include "blob/spool.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -83,11 +84,13 @@ static fg_code open_engine(fg_app *app, unsigned parts, fg_error *err)
     return rc != FG_OK && *team.name ? fg_error_prefix(err, rc, "the team's embedder") : rc;
 }
 
-/* What an enrolment or a removal that was killed half way has left. */
+/* What an enrolment, a removal or an export that was killed half way has left. */
 static fg_code sweep(fg_app *app, fg_error *err)
 {
-    char **prefixes = NULL;
+    char **prefixes = NULL, tmp[FG_MAX_PATH];
     long count = 0;
+    if (fg_path_join(tmp, sizeof tmp, app->settings->data, "tmp", NULL) == FG_OK)
+        fg_spool_sweep(tmp);
     fg_code rc = fg_store_pending_abandoned(app->store, &prefixes, &count, err);
     for (long i = 0; i < count; i++) {
         if (rc == FG_OK)

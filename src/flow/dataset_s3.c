@@ -2,7 +2,7 @@
 #include "flow/dataset.h"
 
 #include "blob/blob.h"
-#include "blob/dir.h"
+#include "blob/spool.h"
 #include "flow/app.h"
 
 #include <errno.h>
@@ -32,38 +32,23 @@ static fg_code open_place(fg_app *app, const char *url, fg_blob **blob, const ch
     return fg_blob_open_with(blob, place, app->settings, app->log, err);
 }
 
-static fg_code make_file(fg_app *app, char path[FG_MAX_PATH], int *fd, fg_error *err)
-{
-    fg_code rc = fg_path_join(path, FG_MAX_PATH, app->settings->data, "dataset-XXXXXX", err);
-    *fd = -1;
-    if (rc == FG_OK && (*fd = mkstemp(path)) < 0)
-        rc = FG_FAIL_ERRNO(err, "cannot make a file", path);
-    return rc;
-}
-
-static fg_code remove_file(const char *path, fg_code rc, fg_error *err)
-{
-    if (fg_blob_dir_wipe(AT_FDCWD, path) != 0 && rc == FG_OK)
-        rc = FG_FAIL_ERRNO(err, "cannot remove", path);
-    return rc;
-}
-
 fg_code fg_export_s3(fg_app *app, fg_dataset_format format, const char *url, int link_minutes,
                      const fg_actor *actor, long *templates, int *members, fg_buf *link, fg_error *err)
 {
     char path[FG_MAX_PATH];
     const char *key = NULL;
     fg_blob *blob = NULL;
+    fg_spool *spool = NULL;
     int fd = -1;
     *templates = 0;
     *members = 0;
     fg_code rc = open_place(app, url, &blob, &key, err);
-    if (rc == FG_OK && (rc = make_file(app, path, &fd, err)) == FG_OK) {
+    if (rc == FG_OK && (rc = fg_spool_one(&spool, app->settings->data, path, &fd, err)) == FG_OK) {
         close(fd);
         rc = fg_export(app, format, path, actor, templates, members, err);
         if (rc == FG_OK)
             rc = fg_blob_put_file(blob, key, path, false, err);
-        rc = remove_file(path, rc, err);
+        fg_spool_close(spool);
     }
     if (rc == FG_OK && link_minutes > 0)
         rc = fg_blob_link(blob, key, link_minutes * 60, link, err);
@@ -76,17 +61,18 @@ fg_code fg_import_s3(fg_app *app, const fg_import_request *request, fg_import_re
     char path[FG_MAX_PATH];
     fg_import_request local = *request;
     fg_blob *blob = NULL;
+    fg_spool *spool = NULL;
     int fd = -1;
     *report = (fg_import_report){0};
     fg_code rc = open_place(app, request->path, &blob, &local.name, err);
-    if (rc == FG_OK && (rc = make_file(app, path, &fd, err)) == FG_OK) {
+    if (rc == FG_OK && (rc = fg_spool_one(&spool, app->settings->data, path, &fd, err)) == FG_OK) {
         rc = fg_blob_get_fd(blob, local.name, fd, err);
         if (close(fd) != 0 && rc == FG_OK)
             rc = FG_FAIL_ERRNO(err, "cannot write", path);
         local.path = path;
         if (rc == FG_OK && (rc = fg_import(app, &local, report, err)) != FG_OK)
             rc = fg_error_prefix(err, rc, request->path);
-        rc = remove_file(path, rc, err);
+        fg_spool_close(spool);
     }
     fg_blob_close(blob);
     return rc;

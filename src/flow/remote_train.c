@@ -2,7 +2,7 @@
 #include "flow/remote_parts.h"
 
 #include "base/clock.h"
-#include "blob/dir.h"
+#include "blob/spool.h"
 #include "flow/dataset.h"
 
 #include <errno.h>
@@ -73,14 +73,11 @@ static fg_code upload(fg_remote *r, fg_app *app, const fg_actor *actor, const ch
 {
     char path[FG_MAX_PATH];
     int members = 0, fd = -1;
+    fg_spool *spool = NULL;
     fg_dataset_format format;
     fg_code rc = fg_dataset_format_parse(&format, r->settings->format, err);
-    if (rc == FG_OK)
-        rc = fg_path_join(path, sizeof path, r->settings->data, "dataset-XXXXXX", err);
-    if (rc != FG_OK)
+    if (rc != FG_OK || (rc = fg_spool_one(&spool, r->settings->data, path, &fd, err)) != FG_OK)
         return rc;
-    if ((fd = mkstemp(path)) < 0)
-        return FG_FAIL_ERRNO(err, "cannot make a file", path);
     close(fd);
     rc = fg_export(app, format, path, actor, rows, &members, err);
     if (rc == FG_OK) {
@@ -89,8 +86,7 @@ static fg_code upload(fg_remote *r, fg_app *app, const fg_actor *actor, const ch
         if (fd >= 0)
             close(fd);
     }
-    if (fg_blob_dir_wipe(AT_FDCWD, path) != 0 && rc == FG_OK)
-        rc = FG_FAIL_ERRNO(err, "cannot remove", path);
+    fg_spool_close(spool);
     return rc;
 }
 

@@ -6,7 +6,7 @@
 #define FG_HTTP_BODY_H
 
 #include "base/buf.h"
-#include "http/spool.h"
+#include "blob/spool.h"
 #include "http/uploads.h"
 
 #include <microhttpd.h>

@@ -14,7 +14,7 @@
 #include "http/pool.h"
 #include "http/server.h"
 #include "http/sessions.h"
-#include "http/spool.h"
+#include "blob/spool.h"
 #include "http/uploads.h"
 
 #include <jansson.h>

@@ -152,7 +152,7 @@ class Server:
 
     def leftovers(self):
         """Files of uploads that are there now."""
-        return [p for p in self.data.glob('tmp/http-*/*') if p.name != 'lock']
+        return [p for p in self.data.glob('tmp/spool-*/*') if p.name != 'lock']
 
     def cleans_up(self):
         """Waits until no upload's file is left: the server answers first, and removes it then."""

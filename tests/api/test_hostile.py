@@ -354,7 +354,7 @@ class FullDisk(unittest.TestCase):
             self.assertEqual((big.status, as_json(big)['code']), (507, 'no_space'))
             tus = {'Tus-Resumable': '1.0.0', 'Upload-Length': str(100 << 20)}
             self.assertEqual(own.post('/api/v1/uploads', headers=tus).status, 507)
-            self.assertEqual([p for p in inside.glob('tmp/http-*/*') if p.name != 'lock'], [])
+            self.assertEqual([p for p in inside.glob('tmp/spool-*/*') if p.name != 'lock'], [])
             filler = inside / 'filler'
             with open(filler, 'wb', buffering=0) as f:
                 try:

@@ -82,7 +82,7 @@ says True
 run 1 "$facegate" --data again import --add s3://faces/sets/none.npz
 says "no such"
 run 0 aws_client --endpoint-url "$S3_ENDPOINT" s3 rm --recursive s3://faces/sets
-if ls data/dataset-* again/dataset-* >/dev/null 2>&1; then echo "** a dataset is left in the data folder"; failures=$((failures + 1)); fi
+if find data/tmp again/tmp -type f ! -name lock | grep -q .; then echo "** a dataset is left in the data folder"; failures=$((failures + 1)); fi
 
 echo "== train and deploy"
 run 1 "$facegate" sagemaker status

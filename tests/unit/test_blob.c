@@ -1,7 +1,9 @@
 #include "base/file.h"
 #include "blob/blob.h"
+#include "blob/spool.h"
 
 #include <fcntl.h>
+#include <glob.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -524,6 +526,53 @@ static void threads_share_one_folder(void **state)
     assert_int_equal(count_all(f), 0);
 }
 
+/* Another process that is killed while it holds a spool with a file in it. */
+static void leave_a_spool(const char *data)
+{
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        char path[FG_MAX_PATH];
+        fg_spool *spool;
+        int fd;
+        if (fg_spool_one(&spool, data, path, &fd, NULL) == FG_OK && write(fd, "a face", 6) == 6)
+            raise(SIGKILL);
+        _exit(1);
+    }
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+}
+
+static int spools(const char *data)
+{
+    char pattern[FG_MAX_PATH];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%.4000s/tmp/spool-*", data);
+    int count = glob(pattern, 0, NULL, &found) == 0 ? (int)found.gl_pathc : 0;
+    globfree(&found);
+    return count;
+}
+
+static void a_spool_goes_with_its_process(void **state)
+{
+    fixture *f = *state;
+    char path[FG_MAX_PATH], parent[FG_MAX_PATH];
+    fg_spool *living;
+    int fd;
+    ok(fg_spool_one(&living, f->folder, path, &fd, &f->err));
+    close(fd);
+    leave_a_spool(f->folder);
+    assert_int_equal(spools(f->folder), 2);
+    snprintf(parent, sizeof parent, "%.4000s/tmp", f->folder);
+    fg_spool_sweep(parent);
+    assert_int_equal(spools(f->folder), 1); /* the living one's */
+    assert_int_equal(access(path, F_OK), 0);
+    fg_spool_close(living);
+    assert_int_equal(spools(f->folder), 0);
+    fg_spool_sweep("/no/such/folder");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void)
@@ -543,6 +592,7 @@ int main(void)
         TEST(folder_without_permission_is_forbidden),
         TEST(full_disk_leaves_nothing_half_written),
         TEST(threads_share_one_folder),
+        TEST(a_spool_goes_with_its_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
-#include "http/spool.h"
+#include "blob/spool.h"
 
 #include "base/file.h"
+#include "blob/dir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -14,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char prefix[] = "http-";
-enum { UNLOCKED_GRACE_S = 60 }; /* between another server's mkdir and its lock */
+static const char prefix[] = "spool-";
+enum { UNLOCKED_GRACE_S = 60 }; /* between another process's mkdir and its lock */
 
 struct fg_spool {
     char path[FG_MAX_PATH];
@@ -32,12 +33,12 @@ static void remove_folder(const char *path)
     for (struct dirent *d; (d = readdir(dir));)
         if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
             fg_path_join(file, sizeof file, path, d->d_name, NULL) == FG_OK)
-            unlink(file);
+            (void)fg_blob_dir_wipe(AT_FDCWD, file);
     closedir(dir);
     rmdir(path);
 }
 
-/* True where no living server holds the folder. */
+/* True where no living process holds the folder. */
 static bool is_abandoned(const char *path)
 {
     char lock[FG_MAX_PATH];
@@ -52,7 +53,7 @@ static bool is_abandoned(const char *path)
     return free_lock;
 }
 
-static void sweep(const char *parent)
+void fg_spool_sweep(const char *parent)
 {
     char path[FG_MAX_PATH];
     DIR *dir = opendir(parent);
@@ -76,7 +77,7 @@ fg_code fg_spool_open(fg_spool **spool, const char *parent, fg_error *err)
     s->lock_fd = -1;
     if ((rc = fg_dir_create(parent, err)) != FG_OK)
         goto done;
-    sweep(parent);
+    fg_spool_sweep(parent);
     snprintf(name, sizeof name, "%s%08x%08x", prefix, randombytes_random(), randombytes_random());
     if ((rc = fg_path_join(s->path, sizeof s->path, parent, name, err)) != FG_OK ||
         (rc = fg_dir_create(s->path, err)) != FG_OK ||
@@ -119,6 +120,21 @@ fg_code fg_spool_file(fg_spool *spool, char path[FG_MAX_PATH], int *fd, fg_error
     if (*fd < 0) {
         rc = FG_FAIL_ERRNO(err, "cannot create", path);
         *path = 0;
+    }
+    return rc;
+}
+
+fg_code fg_spool_one(fg_spool **spool, const char *data, char path[FG_MAX_PATH], int *fd, fg_error *err)
+{
+    char parent[FG_MAX_PATH];
+    *fd = -1;
+    *spool = NULL;
+    fg_code rc = fg_path_join(parent, sizeof parent, data, "tmp", err);
+    if (rc == FG_OK && (rc = fg_spool_open(spool, parent, err)) == FG_OK)
+        rc = fg_spool_file(*spool, path, fd, err);
+    if (rc != FG_OK) {
+        fg_spool_close(*spool);
+        *spool = NULL;
     }
     return rc;
 }
