@@ -5,6 +5,7 @@
 #include "access/access.h"
 #include "access/aws_request.h"
 #include "access/limiter.h"
+#include "blob/spool.h"
 #include "http/body.h"
 #include "http/guard.h"
 #include "http/idempotency.h"
@@ -14,7 +15,6 @@
 #include "http/pool.h"
 #include "http/server.h"
 #include "http/sessions.h"
-#include "blob/spool.h"
 #include "http/uploads.h"
 
 #include <jansson.h>
