@@ -3,7 +3,7 @@
  * One immutable fg_engine holds the models and is shared by all threads; one fg_session per thread holds
  * everything mutable. Detection: MTCNN, Zhang et al. 2016, "Joint Face Detection and Alignment Using
  * Multitask Cascaded Convolutional Networks", with the pre- and post-processing of facenet-pytorch
- * (area-averaged pyramid, boxes of inclusive pixels). */
+ * (area-averaged pyramid, boxes of inclusive pixels); where the manifest says so, refined (see models.h). */
 #ifndef FG_FACE_FACE_H
 #define FG_FACE_FACE_H
 
@@ -141,7 +141,8 @@ void fg_quality_measure(const fg_face *face, const fg_frame *chip, fg_quality *q
 /* The first limit that it misses, or FG_REASON_NONE; pure. */
 fg_reason fg_quality_judge(const fg_face *face, const fg_quality *quality, const fg_quality_limits *limits);
 
-/* Embeddings of count chips, each chip_size square: count x embedding_size floats, each of unit length. */
+/* Embeddings of count chips, each chip_size square: count x embedding_size floats, each of unit length; of a
+ * model with "mirror" (see models.h) the mean of the chip's and the mirrored chip's. */
 fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings,
                  fg_error *err) FG_MUST_CHECK;
 
