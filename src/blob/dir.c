@@ -2,6 +2,7 @@
 
 #include "base/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sodium.h>
@@ -108,6 +109,18 @@ int fg_blob_dir_wipe(int fd, const char *name)
         close(file);
     }
     return unlinkat(fd, name, 0);
+}
+
+void fg_blob_dir_wipe_folder(const char *path)
+{
+    DIR *folder = opendir(path);
+    if (!folder)
+        return;
+    for (struct dirent *d; (d = readdir(folder));)
+        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+            (void)fg_blob_dir_wipe(dirfd(folder), d->d_name);
+    closedir(folder);
+    rmdir(path);
 }
 
 /* -- puts -- */

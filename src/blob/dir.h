@@ -21,6 +21,8 @@ fg_code fg_blob_dir_parent(const fg_blob_dir *dir, const char *key, int *fd, con
 int fg_blob_dir_enter(int fd, const char *name);
 /* Overwrites a plain file with zeros, where this is possible, and unlinks it. -1 and errno. */
 int fg_blob_dir_wipe(int fd, const char *name);
+/* The same for all files of a folder with no folders in it, and the folder goes, too, as far as possible. */
+void fg_blob_dir_wipe_folder(const char *path);
 
 /* dir_walk.c */
 fg_code fg_blob_dir_remove_prefix(fg_blob *blob, const char *prefix, fg_error *err);

@@ -23,21 +23,6 @@ struct fg_spool {
     int lock_fd;
 };
 
-/* The files of one folder and the folder; there are no folders inside. */
-static void remove_folder(const char *path)
-{
-    char file[FG_MAX_PATH];
-    DIR *dir = opendir(path);
-    if (!dir)
-        return;
-    for (struct dirent *d; (d = readdir(dir));)
-        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
-            fg_path_join(file, sizeof file, path, d->d_name, NULL) == FG_OK)
-            (void)fg_blob_dir_wipe(AT_FDCWD, file);
-    closedir(dir);
-    rmdir(path);
-}
-
 /* True where no living process holds the folder. */
 static bool is_abandoned(const char *path)
 {
@@ -62,7 +47,7 @@ void fg_spool_sweep(const char *parent)
     for (struct dirent *d; (d = readdir(dir));)
         if (strncmp(d->d_name, prefix, sizeof prefix - 1) == 0 &&
             fg_path_join(path, sizeof path, parent, d->d_name, NULL) == FG_OK && is_abandoned(path))
-            remove_folder(path);
+            fg_blob_dir_wipe_folder(path);
     closedir(dir);
 }
 
@@ -100,7 +85,7 @@ void fg_spool_close(fg_spool *spool)
     if (!spool)
         return;
     if (*spool->path)
-        remove_folder(spool->path);
+        fg_blob_dir_wipe_folder(spool->path);
     if (spool->lock_fd >= 0)
         close(spool->lock_fd);
     free(spool);

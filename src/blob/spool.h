@@ -1,6 +1,7 @@
 /* Temporary files, of uploads and of datasets on their way: DATA/tmp/spool-<random>/, a folder for each
  * server or command that needs one, locked while it lives. A folder whose lock is free belongs to a process
- * that was killed, and is swept by the next one. What is deleted is overwritten first. */
+ * that was killed, and is swept by the next one. What is still in it then is overwritten, as
+ * blobs are. */
 #ifndef FG_BLOB_SPOOL_H
 #define FG_BLOB_SPOOL_H
 

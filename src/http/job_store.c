@@ -2,6 +2,7 @@
 #include "http/job.h"
 
 #include "base/file.h"
+#include "blob/dir.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -37,20 +38,6 @@ static int lock_folder(const char *folder)
         fd = -1;
     }
     return fd;
-}
-
-static void remove_folder(const char *folder)
-{
-    char path[FG_MAX_PATH];
-    DIR *dir = opendir(folder);
-    if (!dir)
-        return;
-    for (struct dirent *d; (d = readdir(dir));)
-        if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0 &&
-            fg_path_join(path, sizeof path, folder, d->d_name, NULL) == FG_OK)
-            unlink(path);
-    closedir(dir);
-    rmdir(folder);
 }
 
 static fg_code move_file(fg_job *job, int n, fg_error *err)
@@ -114,7 +101,7 @@ void fg_job_drop_files(fg_job *job)
     if (job->lock_fd < 0)
         return;
     if (folder_of(job->jobs, job->id, folder, NULL) == FG_OK)
-        remove_folder(folder);
+        fg_blob_dir_wipe_folder(folder);
     close(job->lock_fd);
     job->lock_fd = -1;
 }
@@ -134,7 +121,7 @@ void fg_jobs_sweep(fg_jobs *jobs)
         int fd = lock_folder(folder);
         if (fd < 0)
             continue; /* another server's */
-        remove_folder(folder);
+        fg_blob_dir_wipe_folder(folder);
         close(fd);
     }
     closedir(dir);
