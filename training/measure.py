@@ -37,7 +37,7 @@ def net_of(path):
 
         def embed(x):
             x = torch.from_numpy(np.ascontiguousarray(x[..., ::-1])).permute(0, 3, 1, 2).float()
-            return F.normalize(ir(x))
+            return F.normalize(ir(x).float())
         return embed
     net = onnx_run.Net(path)
     return lambda x: F.normalize(net(to_input(plain(torch.from_numpy(x).permute(0, 3, 1, 2).float(), net.size).round())).float())

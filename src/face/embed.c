@@ -55,17 +55,35 @@ static fg_code look(fg_session *session, const fg_frame *chip, bool mirrored, fl
     return normalise(embedding, views[0].data, size, err);
 }
 
+static fg_code check_size(const fg_engine *engine, const fg_frame *chip, fg_error *err)
+{
+    int side = engine->info.chip_size;
+    if (!chip->rgb || chip->width != side || chip->height != side)
+        return FG_FAIL(err, FG_ERR_USAGE, "a chip of %d x %d pixels, where this model takes %d x %d",
+                       chip->width, chip->height, side, side);
+    return FG_OK;
+}
+
+fg_code fg_embed_in_series(fg_session *session, const fg_frame *chip, long number, float *embedding,
+                           fg_error *err)
+{
+    const bool mirrored = session->engine->mirror && number % 2 != 0;
+    fg_code rc = check_size(session->engine, chip, err);
+    return rc == FG_OK ? look(session, chip, mirrored, embedding, err) : rc;
+}
+
 fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings, fg_error *err)
 {
     const fg_engine *engine = session->engine;
-    int side = engine->info.chip_size, size = engine->info.embedding_size;
+    int size = engine->info.embedding_size;
+    fg_code checked = FG_OK;
     float other[FG_MAX_EMBEDDING];
     if (count > 0)
         memset(embeddings, 0, (size_t)count * (size_t)size * sizeof *embeddings);
-    for (int i = 0; i < count; i++)
-        if (!chips[i].rgb || chips[i].width != side || chips[i].height != side)
-            return FG_FAIL(err, FG_ERR_USAGE, "a chip of %d x %d pixels, where this model takes %d x %d",
-                           chips[i].width, chips[i].height, side, side);
+    for (int i = 0; i < count && checked == FG_OK; i++)
+        checked = check_size(engine, &chips[i], err);
+    if (checked != FG_OK)
+        return checked;
     /* One at a time: in a batch the activations leave the cache, which costs more than it gains. */
     for (int i = 0; i < count; i++, embeddings += size) {
         fg_code rc = look(session, &chips[i], false, embeddings, err);

@@ -145,5 +145,11 @@ fg_reason fg_quality_judge(const fg_face *face, const fg_quality *quality, const
  * model with "mirror" (see models.h) the mean of the chip's and the mirrored chip's. */
 fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings,
                  fg_error *err) FG_MUST_CHECK;
+/* The number-th chip of a series that shows one face again and again, as a video's sampled frames do. Of a
+ * model with "mirror" it is looked at once, every second chip mirrored: the mean of a series is that of both
+ * looks at each (a cosine of 0.9994 or more on five videos of 16 to 90 frames), in half the time. Of others
+ * it is fg_embed. */
+fg_code fg_embed_in_series(fg_session *session, const fg_frame *chip, long number, float *embedding,
+                           fg_error *err) FG_MUST_CHECK;
 
 #endif

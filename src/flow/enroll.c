@@ -13,31 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { EMBED_BATCH = 8 };
-
-typedef struct batch {
-    fg_frame chips[EMBED_BATCH];
-    long at[EMBED_BATCH]; /* their templates */
-    int count;
-} batch;
-
-static fg_code embed_batch(fg_enrolling *e, batch *b, fg_error *err)
-{
-    float embeddings[EMBED_BATCH * FG_MAX_EMBEDDING];
-    const int size = fg_engine_info_view(e->app->engine)->embedding_size;
-    double start = fg_clock_monotonic_ms();
-    fg_code rc = b->count ? fg_embed(e->worker->session, b->chips, b->count, embeddings, err) : FG_OK;
-    for (int i = 0; i < b->count; i++) {
-        if (rc == FG_OK)
-            memcpy(e->templates[b->at[i]].embedding, embeddings + (size_t)i * (size_t)size,
-                   (size_t)size * sizeof(float));
-        fg_frame_deinit(&b->chips[i]);
-    }
-    b->count = 0;
-    e->report->embed_ms += fg_clock_monotonic_ms() - start;
-    return rc;
-}
-
 static fg_code keep_frame(fg_enrolling *e, int file, const fg_frame *frame, fg_error *err)
 {
     uint8_t *jpeg = NULL;
@@ -51,21 +26,30 @@ static fg_code keep_frame(fg_enrolling *e, int file, const fg_frame *frame, fg_e
     return rc;
 }
 
-/* The face of a look becomes a template, its chip waits for its turn to be embedded. */
-static fg_code queue(fg_enrolling *e, int file, const fg_frame *frame, fg_look *look, batch *b, fg_error *err)
+static bool is_photo(const fg_enrolling *e, int file)
+{
+    return strcmp(e->sources[file].kind, "photo") == 0;
+}
+
+/* The face of a look becomes a template. */
+static fg_code add(fg_enrolling *e, int file, const fg_frame *frame, const fg_look *look, fg_error *err)
 {
     fg_code rc = fg_enrolling_add(e, file, frame, look, err);
     if (rc != FG_OK)
         return rc;
-    b->at[b->count] = e->template_count - 1;
-    b->chips[b->count++] = look->chip; /* moved */
-    look->chip = (fg_frame){0};
-    return b->count == EMBED_BATCH ? embed_batch(e, b, err) : FG_OK;
+    fg_session *session = e->worker->session;
+    float *embedding = e->templates[e->template_count - 1].embedding;
+    double start = fg_clock_monotonic_ms();
+    rc = is_photo(e, file)
+             ? fg_embed(session, &look->chip, 1, embedding, err)
+             : fg_embed_in_series(session, &look->chip, frame->index / e->request->every, embedding, err);
+    e->report->embed_ms += fg_clock_monotonic_ms() - start;
+    return rc;
 }
 
 /* Who is enrolled from a single photo is also enrolled from what other photos of the face might look like. */
-static fg_code queue_variations(fg_enrolling *e, int file, const fg_frame *frame, const fg_look *look,
-                                batch *b, fg_error *err)
+static fg_code add_variations(fg_enrolling *e, int file, const fg_frame *frame, const fg_look *look,
+                              fg_error *err)
 {
     fg_code rc = FG_OK;
     for (int v = 1; v < FG_VARIATIONS && rc == FG_OK; v++) {
@@ -75,7 +59,7 @@ static fg_code queue_variations(fg_enrolling *e, int file, const fg_frame *frame
         varied.chip = (fg_frame){0};
         rc = fg_vary(e->app->engine, frame, look->face.points, v, &varied.chip, err);
         if (rc == FG_OK)
-            rc = queue(e, file, &numbered, &varied, b, err);
+            rc = add(e, file, &numbered, &varied, err);
         fg_frame_deinit(&varied.chip);
     }
     return rc;
@@ -83,11 +67,11 @@ static fg_code queue_variations(fg_enrolling *e, int file, const fg_frame *frame
 
 static bool single_photo(const fg_enrolling *e)
 {
-    return e->request->file_count == 1 && !e->request->add && strcmp(e->sources[0].kind, "photo") == 0;
+    return e->request->file_count == 1 && !e->request->add && is_photo(e, 0);
 }
 
-/* One sampled frame or photo: looked at, told to whoever watches, and its face queued for embedding. */
-static fg_code take_frame(fg_enrolling *e, int file, const fg_frame *frame, batch *b, fg_error *err)
+/* One sampled frame or photo: looked at, told to whoever watches, and its face embedded. */
+static fg_code take_frame(fg_enrolling *e, int file, const fg_frame *frame, fg_error *err)
 {
     fg_enroll_file_report *file_report = &e->report->files[file];
     fg_look look = {0};
@@ -105,16 +89,16 @@ static fg_code take_frame(fg_enrolling *e, int file, const fg_frame *frame, batc
         e->request->seen(e->request->seen_context, file, frame, &look);
     if (look.reason != FG_REASON_NONE)
         goto done;
-    rc = queue(e, file, frame, &look, b, err);
+    rc = add(e, file, frame, &look, err);
     if (rc == FG_OK && single_photo(e))
-        rc = queue_variations(e, file, frame, &look, b, err);
+        rc = add_variations(e, file, frame, &look, err);
     file_report->faces_used += rc == FG_OK;
 done:
     fg_look_deinit(&look);
     return rc;
 }
 
-static fg_code take_video(fg_enrolling *e, int file, batch *b, fg_error *err)
+static fg_code take_video(fg_enrolling *e, int file, fg_error *err)
 {
     const fg_video_options options = {
         .every = e->request->every,
@@ -139,7 +123,7 @@ static fg_code take_video(fg_enrolling *e, int file, batch *b, fg_error *err)
         e->report->decode_ms += fg_clock_monotonic_ms() - start;
         if (rc != FG_OK || !frame.rgb)
             break;
-        rc = take_frame(e, file, &frame, b, err);
+        rc = take_frame(e, file, &frame, err);
         fg_frame_deinit(&frame);
         if (rc == FG_OK &&
             !fg_progress_tell(&e->request->progress, "frames", file_report->frames_sampled, expected))
@@ -152,7 +136,7 @@ static fg_code take_video(fg_enrolling *e, int file, batch *b, fg_error *err)
     return rc;
 }
 
-static fg_code take_photo(fg_enrolling *e, int file, batch *b, fg_error *err)
+static fg_code take_photo(fg_enrolling *e, int file, fg_error *err)
 {
     fg_enroll_file_report *file_report = &e->report->files[file];
     fg_frame frame = {0};
@@ -162,7 +146,7 @@ static fg_code take_photo(fg_enrolling *e, int file, batch *b, fg_error *err)
     if (rc == FG_OK) {
         file_report->width = (int)((double)frame.width * scale + 0.5);
         file_report->height = (int)((double)frame.height * scale + 0.5);
-        rc = take_frame(e, file, &frame, b, err);
+        rc = take_frame(e, file, &frame, err);
     }
     fg_frame_deinit(&frame);
     return rc;
@@ -170,15 +154,10 @@ static fg_code take_photo(fg_enrolling *e, int file, batch *b, fg_error *err)
 
 static fg_code take_file(fg_enrolling *e, int file, fg_error *err)
 {
-    batch b = {0};
     fg_code rc = fg_enrolling_add_source(e, file, err);
     if (rc != FG_OK)
         return rc;
-    rc = strcmp(e->sources[file].kind, "photo") == 0 ? take_photo(e, file, &b, err)
-                                                     : take_video(e, file, &b, err);
-    fg_code embedded = embed_batch(e, &b, rc == FG_OK ? err : NULL);
-    if (rc == FG_OK)
-        rc = embedded;
+    rc = is_photo(e, file) ? take_photo(e, file, err) : take_video(e, file, err);
     e->sources[file].rotation = e->report->files[file].rotation;
     e->sources[file].frames_sampled = e->report->files[file].frames_sampled;
     e->sources[file].faces_used = e->report->files[file].faces_used;

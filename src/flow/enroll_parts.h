@@ -20,7 +20,8 @@ typedef struct fg_enrolling {
 fg_code fg_enrolling_begin(fg_enrolling *e, fg_error *err) FG_MUST_CHECK;
 /* Fills sources[file], with the original kept where that was asked for. */
 fg_code fg_enrolling_add_source(fg_enrolling *e, int file, fg_error *err) FG_MUST_CHECK;
-/* Adds a template of an accepted look, its chip stored, its embedding allocated but not yet computed. */
+/* Adds a template of an accepted look, last, its chip stored, its embedding allocated but not yet computed.
+ */
 fg_code fg_enrolling_add(fg_enrolling *e, int file, const fg_frame *frame, const fg_look *look,
                          fg_error *err) FG_MUST_CHECK;
 /* Removes the templates that are not of the person that most of them show. */

@@ -40,7 +40,7 @@ static void fold_behind(const nn_node *affine, nn_node *target)
 {
     size_t row = target->weight_count / (size_t)target->weight_dims[0];
     for (int o = 0; o < target->weight_dims[0]; o++) {
-        for (size_t i = 0; i < row; i++)
+        for (size_t i = 0; i < row && target->weights; i++)
             target->weights[(size_t)o * row + i] *= affine->scale[o];
         if (target->q_scale)
             target->q_scale[o] *= affine->scale[o];
@@ -49,15 +49,20 @@ static void fold_behind(const nn_node *affine, nn_node *target)
 }
 
 /* Zeros that pad the input are not shifted, so a shift can only pass a window without padding. */
-static bool fold_before(const nn_node *affine, nn_node *target)
+static fg_code fold_before(const nn_graph *graph, const nn_node *affine, nn_node *target, bool *folded,
+                           fg_error *err)
 {
     const nn_window *w = &target->window;
     bool padded = target->op == NN_CONV && (w->begin[0] || w->begin[1] || w->end[0] || w->end[1] ||
                                             (w->autopad != NN_PAD_EXPLICIT && w->autopad != NN_PAD_VALID));
+    *folded = false;
     for (int c = 0; padded && c < affine->channels; c++) {
         if (affine->bias[c] != 0.0f)
-            return false;
+            return FG_OK;
     }
+    fg_code rc = nn_node_widen(graph, target, err); /* integers have no scale for each input */
+    if (rc)
+        return rc;
     size_t inputs = (size_t)target->weight_dims[1];
     size_t window = target->weight_count / (size_t)target->weight_dims[0] / inputs;
     size_t group_outputs = (size_t)(target->weight_dims[0] / target->groups);
@@ -75,7 +80,8 @@ static bool fold_before(const nn_node *affine, nn_node *target)
     }
     free(target->q_weights);
     target->q_weights = NULL;
-    return true;
+    *folded = true;
+    return FG_OK;
 }
 
 static bool uniform(const nn_node *prelu)
@@ -111,9 +117,11 @@ static void fuse_sum(fusing *f, nn_node *add)
     f->graph->nodes[add_index] = conv;
 }
 
-static void fuse_node(fusing *f, nn_node *node)
+static fg_code fuse_node(fusing *f, nn_node *node, fg_error *err)
 {
     nn_node *p = NULL;
+    bool folded = false;
+    fg_code rc = FG_OK;
     switch (node->op) {
     case NN_AFFINE:
         p = open_producer(f, node->inputs[0]);
@@ -149,12 +157,15 @@ static void fuse_node(fusing *f, nn_node *node)
     case NN_CONV:
     case NN_DENSE:
         p = producer_of(f, node->inputs[0]);
-        if (p && p->op == NN_AFFINE && f->uses[node->inputs[0]] == 1 && fold_before(p, node))
+        if (p && p->op == NN_AFFINE && f->uses[node->inputs[0]] == 1)
+            rc = fold_before(f->graph, p, node, &folded, err);
+        if (folded)
             node->inputs[0] = p->inputs[0];
         break;
     default:
         break;
     }
+    return rc;
 }
 
 fg_code nn_graph_fuse(nn_graph *graph, int height, int width, fg_error *err)
@@ -177,9 +188,10 @@ fg_code nn_graph_fuse(nn_graph *graph, int height, int width, fg_error *err)
     }
     for (int o = 0; o < graph->output_count; o++)
         f.uses[graph->outputs[o]]++;
-    for (int i = 0; i < graph->node_count; i++)
-        fuse_node(&f, graph->nodes[i]);
-    rc = nn_graph_sort(graph, err);
+    for (int i = 0; i < graph->node_count && !rc; i++)
+        rc = fuse_node(&f, graph->nodes[i], err);
+    if (!rc)
+        rc = nn_graph_sort(graph, err);
 done:
     free(shapes);
     free(f.uses);

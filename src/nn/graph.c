@@ -32,13 +32,30 @@ void nn_graph_deinit(nn_graph *graph)
         nn_value *value = &graph->values[i];
         free(value->name);
         nn_tensor_free(value->constant);
-        free(value->q_data);
-        free(value->q_scale);
     }
     free(graph->nodes);
     free(graph->values);
     free(graph->buckets);
     nn_graph_init(graph, graph->path);
+}
+
+void nn_widen(float *out, const int8_t *q, size_t count, const float *scales, size_t rows)
+{
+    const size_t row = count / rows;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t i = 0; i < row; i++)
+            *out++ = (float)*q++ * scales[r];
+}
+
+fg_code nn_node_widen(const nn_graph *graph, nn_node *node, fg_error *err)
+{
+    if (node->weights || !node->q_weights)
+        return FG_OK;
+    node->weights = malloc(node->weight_count * sizeof(float));
+    if (!node->weights)
+        return nn_node_fail(graph, node, err, FG_ERR_MEMORY, "found no memory");
+    nn_widen(node->weights, node->q_weights, node->weight_count, node->q_scale, (size_t)node->weight_dims[0]);
+    return FG_OK;
 }
 
 static uint32_t hash_text(const char *text)

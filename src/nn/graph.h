@@ -125,7 +125,7 @@ typedef struct nn_node {
     bool zero_copies; /* Reshape: 0 keeps the dimension */
 
     /* canonical nodes; owned */
-    float *weights;
+    float *weights; /* NULL where q_weights hold them, see nn_node_widen */
     size_t weight_count;
     int weight_dims[4]; /* of NN_CONV; NN_DENSE uses the first two */
     float *bias;        /* O numbers padded to NN_LANES; NN_PRELU: the slopes; NN_AFFINE: the shifts */
@@ -135,17 +135,17 @@ typedef struct nn_node {
     nn_act act;         /* NN_CONV and NN_DENSE: after bias and residual; alpha and beta are its parameters */
     nn_quant quant;     /* NN_FAKEQUANT */
     int8_t *q_weights;  /* NN_CONV and NN_DENSE whose weights came as 8-bit integers: symmetric ... */
-    float *q_scale; /* ... with one scale per output channel; weights then holds the same numbers widened */
+    float *q_scale;     /* ... with one scale per output channel */
 } nn_node;
 
 typedef struct nn_value {
     char *name;          /* owned; "" for values the front end has no name for */
     nn_tensor *constant; /* owned; NULL if it is computed */
     int producer;        /* node, or -1 */
-    nn_quant quant;      /* of a constant that came from DequantizeLinear: see q_data */
-    int8_t *q_data;      /* owned */
-    float *q_scale;      /* owned */
-    int q_axis;
+    /* Of a constant that came from DequantizeLinear, symmetric and with one scale or one for each of its
+     * first dimension: the integers and the scales, borrowed from other values. Its data is NULL until
+     * somebody needs floats, who are four times as many bytes and mostly nobody. */
+    const nn_tensor *q, *q_scale;
 } nn_value;
 
 typedef struct nn_graph {
@@ -183,6 +183,11 @@ fg_code nn_tensor_new(nn_tensor **tensor, nn_dtype dtype, const int64_t *dims, s
                       fg_error *err) FG_MUST_CHECK;
 void nn_tensor_free(nn_tensor *tensor);
 float nn_half_to_float(uint16_t half);
+
+/* Integers times their scales, one for each rows-th part of them. */
+void nn_widen(float *out, const int8_t *q, size_t count, const float *scales, size_t rows);
+/* The floats of a node that has but integers; nothing to do for others. */
+fg_code nn_node_widen(const nn_graph *graph, nn_node *node, fg_error *err) FG_MUST_CHECK;
 
 /* count numbers, zeroed and padded to NN_LANES. */
 float *nn_lanes_new(size_t count);

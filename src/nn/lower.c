@@ -244,20 +244,43 @@ static fg_code lower_batchnorm(lowering *l, nn_node *node, fg_error *err)
     return FG_OK;
 }
 
-/* Weights that came as 8-bit integers keep them, one scale per output channel. */
-static fg_code take_quantised(lowering *l, nn_node *node, int value, int outputs, fg_error *err)
+/* The floats of a constant that so far has but integers. */
+static fg_code widen(const lowering *l, const nn_node *node, int value, fg_error *err)
 {
     const nn_value *v = &l->graph->values[value];
-    size_t scales = v->q_axis < 0 ? 1 : (size_t)outputs;
-    if (!v->q_data || v->q_axis > 0)
+    nn_tensor *t = v->constant;
+    if (t->data)
         return FG_OK;
-    node->q_weights = malloc(node->weight_count);
-    node->q_scale = nn_lanes_new((size_t)outputs);
-    if (!node->q_weights || !node->q_scale)
+    if (!(t->data = malloc(t->count * sizeof(float))))
         return FAIL(l, node, FG_ERR_MEMORY, "found no memory");
-    memcpy(node->q_weights, v->q_data, node->weight_count);
-    for (int o = 0; o < outputs; o++)
-        node->q_scale[o] = v->q_scale[scales == 1 ? 0 : o];
+    nn_widen(t->f32, v->q->i8, t->count, v->q_scale->f32, v->q_scale->count);
+    return FG_OK;
+}
+
+/* Takes the weights at its second input: integers as they are, with one scale per output channel, or floats.
+ */
+static fg_code take_weights(lowering *l, nn_node *node, int outputs, bool as_integers, fg_error *err)
+{
+    const nn_value *v = &l->graph->values[node->inputs[1]];
+    const nn_tensor *scales = v->q_scale;
+    node->weight_count = v->constant->count;
+    if (v->q && as_integers && (scales->count == 1 || scales->count == (size_t)outputs)) {
+        node->q_weights = malloc(node->weight_count);
+        node->q_scale = nn_lanes_new((size_t)outputs);
+        if (!node->q_weights || !node->q_scale)
+            return FAIL(l, node, FG_ERR_MEMORY, "found no memory");
+        memcpy(node->q_weights, v->q->i8, node->weight_count);
+        for (int o = 0; o < outputs; o++)
+            node->q_scale[o] = scales->f32[scales->count == 1 ? 0 : o];
+        return FG_OK;
+    }
+    fg_code rc = widen(l, node, node->inputs[1], err);
+    if (rc)
+        return rc;
+    node->weights = malloc(node->weight_count * sizeof(float));
+    if (!node->weights)
+        return FAIL(l, node, FG_ERR_MEMORY, "found no memory");
+    memcpy(node->weights, v->constant->f32, node->weight_count * sizeof(float));
     return FG_OK;
 }
 
@@ -287,17 +310,14 @@ static fg_code lower_conv(lowering *l, nn_node *node, fg_error *err)
     if (node->groups < 1 || dims[0] % node->groups || (int64_t)dims[1] * node->groups > NN_MAX_DIM ||
         (b && b->count != (size_t)dims[0]))
         return FAIL(l, node, FG_ERR_MODEL, "has weights that do not fit its groups or its bias");
-    node->weight_count = w->count;
     memcpy(node->weight_dims, dims, 4 * sizeof(int));
-    node->weights = malloc(w->count * sizeof(float));
     node->bias = nn_lanes_new((size_t)dims[0]);
     node->channels = dims[0];
-    if (!node->weights || !node->bias)
+    if (!node->bias)
         return FAIL(l, node, FG_ERR_MEMORY, "found no memory");
-    memcpy(node->weights, w->f32, w->count * sizeof(float));
     if (b)
         memcpy(node->bias, b->f32, b->count * sizeof(float));
-    fg_code rc = take_quantised(l, node, node->inputs[1], dims[0], err);
+    fg_code rc = take_weights(l, node, dims[0], true, err);
     node->input_count = 1;
     return rc;
 }
@@ -316,17 +336,19 @@ static fg_code lower_dense(lowering *l, nn_node *node, fg_error *err)
     int inputs = w->shape.dims[node->trans_b ? 1 : 0];
     if (b && b->count != 1 && (b->count != (size_t)outputs || b->shape.dims[b->shape.rank - 1] != outputs))
         return FAIL(l, node, FG_ERR_UNSUPPORTED, "has a bias that is not one number per output");
-    node->weight_count = w->count;
     node->weight_dims[0] = outputs;
     node->weight_dims[1] = inputs;
     node->weight_dims[2] = node->weight_dims[3] = 1;
     node->channels = outputs;
-    node->weights = malloc(w->count * sizeof(float));
     node->bias = nn_lanes_new((size_t)outputs);
-    if (!node->weights || !node->bias)
+    if (!node->bias)
         return FAIL(l, node, FG_ERR_MEMORY, "found no memory");
+    const bool as_they_are = node->trans_b && alpha == 1.0f;
+    fg_code rc = take_weights(l, node, outputs, as_they_are, err);
+    if (rc)
+        return rc;
     for (int o = 0; o < outputs; o++) {
-        for (int i = 0; i < inputs; i++) {
+        for (int i = 0; i < inputs && !as_they_are; i++) {
             size_t from = node->trans_b ? (size_t)o * (size_t)inputs + (size_t)i
                                         : (size_t)i * (size_t)outputs + (size_t)o;
             node->weights[(size_t)o * (size_t)inputs + (size_t)i] = alpha * w->f32[from];
@@ -334,9 +356,6 @@ static fg_code lower_dense(lowering *l, nn_node *node, fg_error *err)
         if (b)
             node->bias[o] = beta * b->f32[b->count == 1 ? 0 : o];
     }
-    fg_code rc = FG_OK;
-    if (node->trans_b && alpha == 1.0f)
-        rc = take_quantised(l, node, node->inputs[1], outputs, err);
     node->op = NN_DENSE;
     node->input_count = 1;
     return rc;
@@ -365,7 +384,7 @@ static fg_code read_quant(const lowering *l, const nn_node *node, nn_quant *quan
     return FG_OK;
 }
 
-/* DequantizeLinear of stored weights: widened, and the integers kept where they are symmetric. */
+/* DequantizeLinear of stored weights: widened, unless their integers will do. */
 static fg_code dequantise_constant(lowering *l, nn_node *node, fg_error *err)
 {
     const nn_tensor *q = constant_of(l, node, 0);
@@ -389,6 +408,19 @@ static fg_code dequantise_constant(lowering *l, nn_node *node, fg_error *err)
         if (d > axis)
             inner *= (size_t)dims[d];
     }
+    for (size_t s = 0; zero && s < zero->count; s++)
+        symmetric = symmetric &&
+                    (zero->dtype == NN_I8 || zero->dtype == NN_U8 ? zero->u8[s] == 0 : zero->i64[s] == 0);
+    nn_value *v = &l->graph->values[node->output];
+    if (symmetric && (scale->count == 1 || axis == 0)) {
+        if (!(out = calloc(1, sizeof *out)))
+            return FAIL(l, node, FG_ERR_MEMORY, "found no memory");
+        *out = (nn_tensor){.dtype = NN_F32, .shape = q->shape, .count = q->count};
+        v->constant = out;
+        v->q = q;
+        v->q_scale = scale;
+        return FG_OK;
+    }
     fg_code rc = nn_tensor_new(&out, NN_F32, dims, (size_t)q->shape.rank, l->graph->path, err);
     if (rc)
         return rc;
@@ -400,20 +432,9 @@ static fg_code dequantise_constant(lowering *l, nn_node *node, fg_error *err)
                     : zero->dtype == NN_I64 ? zero->i64[s]
                                             : 0;
         int64_t x = q->dtype == NN_I8 ? q->i8[i] : q->dtype == NN_U8 ? q->u8[i] : q->i64[i];
-        symmetric = symmetric && z == 0;
         out->f32[i] = (float)(x - z) * scale->f32[s];
     }
-    nn_value *v = &l->graph->values[node->output];
     v->constant = out;
-    if (symmetric) {
-        v->q_data = malloc(q->count);
-        v->q_scale = malloc(scale->count * sizeof(float));
-        if (!v->q_data || !v->q_scale)
-            return FAIL(l, node, FG_ERR_MEMORY, "found no memory");
-        memcpy(v->q_data, q->i8, q->count);
-        memcpy(v->q_scale, scale->f32, scale->count * sizeof(float));
-        v->q_axis = scale->count == 1 ? -1 : axis;
-    }
     return FG_OK;
 }
 
@@ -584,6 +605,11 @@ static fg_code lower_one(lowering *l, nn_node *node, fg_error *err)
         if (!v->constant && v->producer < 0 && value != l->graph->input)
             return FAIL(l, node, FG_ERR_MODEL, "reads '%.60s', which nothing writes", v->name);
         all_constant = all_constant && v->constant;
+        const bool weights = i == 1 && (node->op == NN_CONV || node->op == NN_GEMM || node->op == NN_MATMUL);
+        if (v->constant && !weights)
+            rc = widen(l, node, value, err);
+        if (rc)
+            return rc;
     }
     if (node->op == NN_RESHAPE || node->op == NN_SQUEEZE || node->op == NN_UNSQUEEZE ||
         node->op == NN_TRANSPOSE || node->op == NN_REDUCEMEAN) {
@@ -646,11 +672,8 @@ done:
     for (int i = 0; i < graph->value_count; i++) {
         nn_value *v = &graph->values[i];
         nn_tensor_free(v->constant);
-        free(v->q_data);
-        free(v->q_scale);
         v->constant = NULL;
-        v->q_data = NULL;
-        v->q_scale = NULL;
+        v->q = v->q_scale = NULL;
     }
     free(l.shapes);
     free(l.alias);

@@ -168,6 +168,10 @@ static fg_code read_tensor(const nn_graph *graph, const Onnx__TensorProto *proto
     if (rc)
         return rc;
     nn_tensor *t = *tensor;
+    if (proto->has_raw_data && size == 1) {
+        memcpy(t->u8, proto->raw_data.data, t->count);
+        return FG_OK;
+    }
     for (size_t i = 0; i < t->count; i++) {
         if (proto->has_raw_data)
             store_raw(t, i, type, little(proto->raw_data.data + i * size, size));

@@ -50,8 +50,7 @@ static fg_code pack(fg_net_run *run, int index, const dnnl_memory_desc_t *md, vo
 {
     nn_node *node = run->net->graph.nodes[index];
     const nn_packed *base = &run->net->packed[index];
-    float *wide = NULL;
-    float *source = node->weights;
+    float *wide = NULL, *source = node->weights;
     fg_code rc = FG_OK;
     bool integers = md->data_type == dnnl_s8;
     dnnl_memory_desc_t plain = plain_like(md, integers ? NN_I8 : NN_F32);
@@ -59,13 +58,13 @@ static fg_code pack(fg_net_run *run, int index, const dnnl_memory_desc_t *md, vo
     if (!made)
         return nn_node_fail(&run->net->graph, node, err, FG_ERR_MEMORY, "found no memory for its weights");
     if (!source && !integers) {
-        /* The file's own numbers are gone; the net's copy has them, in another layout. */
-        dnnl_memory_desc_t flat = plain_like(&base->md, NN_F32);
-        wide = nn_aligned_new(dnnl_memory_desc_get_size(&flat));
-        source = wide;
-        rc = wide ? reorder(run, node, &base->md, base->data, &flat, wide, err)
-                  : nn_node_fail(&run->net->graph, node, err, FG_ERR_MEMORY,
-                                 "found no memory for its weights");
+        source = wide = nn_aligned_new(dnnl_memory_desc_get_size(&plain));
+        if (!wide)
+            rc = nn_node_fail(&run->net->graph, node, err, FG_ERR_MEMORY, "found no memory for its weights");
+        else if (node->q_weights)
+            nn_widen(wide, node->q_weights, node->weight_count, node->q_scale, (size_t)node->weight_dims[0]);
+        else /* The file's own numbers are gone; the net's copy has them, in another layout. */
+            rc = reorder(run, node, &base->md, base->data, &plain, wide, err);
     }
     if (!rc)
         rc = reorder(run, node, &plain, integers ? (void *)node->q_weights : (void *)source, md, made, err);

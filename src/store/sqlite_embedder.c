@@ -111,7 +111,8 @@ fg_code fg_sqlite_reembed_todo(fg_store *store, const char *model_hash, fg_templ
     fg_code rc = fg_sql_start(
         &q, store, FG_SQL_READ,
         "SELECT template.id, template.member_id, source_id, frame_index, time_ms, hash, embedding_size, "
-        "CASE chip_gone WHEN 0 THEN chip_key END, score, sharpness, kind = 'photo' "
+        "CASE chip_gone WHEN 0 THEN chip_key END, score, sharpness, CASE kind WHEN 'photo' THEN -1 ELSE "
+        "frame_index / every END "
         "FROM template JOIN model ON model.id = template.model_id JOIN source ON source.id = source_id "
         "WHERE hash <> ?1 AND NOT EXISTS "
         "(SELECT 1 FROM reembedding WHERE template_id = template.id AND "

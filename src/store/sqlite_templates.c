@@ -99,7 +99,8 @@ static fg_code read_chip(const fg_sql *q, void *row, fg_error *err)
     t->embedding_size = (int)fg_sql_column_int(q, 6);
     t->score = (float)fg_sql_column_real(q, 8);
     t->sharpness = (float)fg_sql_column_real(q, 9);
-    t->variation = fg_sql_column_int(q, 10) ? t->frame_index : 0;
+    t->sampled = (int)fg_sql_column_int(q, 10);
+    t->variation = t->sampled < 0 ? t->frame_index : 0;
     return sqlite3_column_type(q->stmt, 7) == SQLITE_NULL ? FG_OK
                                                           : fg_sql_column_text(q, 7, &t->chip_key, err);
 }
@@ -118,7 +119,7 @@ fg_code fg_sqlite_template_chips(fg_store *store, int64_t member_id, fg_template
     fg_code rc = fg_sql_start(
         &q, store, FG_SQL_READ,
         "SELECT template.id, template.member_id, source_id, frame_index, time_ms, hash, embedding_size, "
-        "chip_key, score, sharpness, kind = 'photo' "
+        "chip_key, score, sharpness, CASE kind WHEN 'photo' THEN -1 ELSE frame_index / every END "
         "FROM template JOIN model ON model.id = model_id JOIN source ON source.id = source_id "
         "WHERE chip_gone = 0 AND chip_key IS NOT NULL AND (?1 = 0 OR template.member_id = ?1) "
         "ORDER BY template.member_id, source_id, frame_index, template.id",

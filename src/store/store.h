@@ -95,6 +95,7 @@ typedef struct fg_template {
     int64_t id, member_id, source_id;
     int frame_index; /* in the video; of a photo, the number of its variation (face/vary.h), 0 as it is */
     int variation;   /* only read, with a chip: frame_index of a photo, 0 of a video */
+    int sampled;     /* only read, with a chip: which of a video's sampled frames; -1 of a photo */
     int64_t time_ms; /* in the video */
     char model_hash[FG_SHA256_HEX];
     int embedding_size;

@@ -108,6 +108,24 @@ run 0 --json models list
 json 'map(select(.in_use) | .name) | join(",")' alt
 end
 
+# nearest_to_its_own ONE OTHER: each template of the one data folder is nearest to the other's of the same frame or variation
+nearest_to_its_own() {
+    python - "$@" <<'PY' || bad=1
+import math, sqlite3, struct, sys
+def read(data):
+    rows = sqlite3.connect(data + "/facegate.db").execute("SELECT frame_index, embedding FROM template").fetchall()
+    return {n: struct.unpack("%df" % (len(e) // 4), e) for n, e in rows}
+def cosine(a, b): return math.fsum(x * y for x, y in zip(a, b))
+one, other = (read(data) for data in sys.argv[1:])
+assert one and sorted(one) == sorted(other), (sorted(one), sorted(other))
+own = min(cosine(one[v], other[v]) for v in one)
+rest = max(cosine(one[v], other[w]) for v in one for w in one if v != w)
+print("  closest to its own by at least %.4f, to another by at most %.4f" % (own, rest))
+assert all(cosine(one[v], other[v]) > cosine(one[v], other[w]) for v in one for w in one if v != w)
+assert own > 0.98
+PY
+}
+
 # All eight templates of a single photo, as if the new embedder had been there when it was enrolled.
 begin a_single_photo_s_variations_are_made_again
 run 0 --data single enroll --embedder vgg16 --name Ada --role x ada.jpg
@@ -122,20 +140,16 @@ json 'map(select(.in_use) | .name) | join(",")' vgg16
 mv kept.png "$chip"
 run 0 --data single --json models use alt
 json '.[0] | [.resumed, .embedded, .lost] | tojson' '[4,8,0]'
-python - <<'PY' || bad=1
-import math, sqlite3, struct
-def read(data):
-    rows = sqlite3.connect(data + "/facegate.db").execute("SELECT frame_index, embedding FROM template").fetchall()
-    return {n: struct.unpack("%df" % (len(e) // 4), e) for n, e in rows}
-def cosine(a, b): return math.fsum(x * y for x, y in zip(a, b))
-single, fresh = read("single"), read("fresh")
-assert sorted(single) == sorted(fresh) == list(range(8)), (sorted(single), sorted(fresh))
-own = min(cosine(single[v], fresh[v]) for v in range(8))
-other = max(cosine(single[v], fresh[w]) for v in range(8) for w in range(8) if v != w)
-print("  closest to its own by at least %.4f, to another by at most %.4f" % (own, other))
-assert all(cosine(single[v], fresh[v]) > cosine(single[v], fresh[w]) for v in range(8) for w in range(8) if v != w)
-assert own > 0.98
-PY
+nearest_to_its_own single fresh
+end
+
+# Every second frame of a video is embedded mirrored; the same ones again.
+begin a_video_s_frames_are_looked_at_again_as_they_were
+run 0 --data video enroll --embedder vgg16 --every 3 --name Ada --role x ada.mp4
+run 0 --data fresh-video models use alt
+run 0 --data fresh-video enroll --every 3 --name Ada --role x ada.mp4
+run 0 --data video models use alt
+nearest_to_its_own video fresh-video
 end
 
 begin weights_that_are_damaged_or_gone_change_nothing

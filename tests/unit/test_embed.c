@@ -43,7 +43,7 @@ static void the_mean_of_both_looks_is_the_embedding(void **state)
 {
     char folder[FOLDER_PATH], hash[2][65];
     /* Of the chip and of the chip mirrored, by a network that looks once, and by one that looks twice. */
-    float seen[2][2][FG_MAX_EMBEDDING], mean[FG_MAX_EMBEDDING];
+    float seen[2][2][FG_MAX_EMBEDDING], series[2][2][FG_MAX_EMBEDDING], mean[FG_MAX_EMBEDDING];
     double length = 0;
     int size = 0;
     (void)state;
@@ -56,6 +56,8 @@ static void the_mean_of_both_looks_is_the_embedding(void **state)
         size = fg_engine_info_view(engine)->embedding_size;
         snprintf(hash[mirror], sizeof hash[mirror], "%s", fg_engine_info_view(engine)->model_hash);
         cut_chip(engine, session, &chip);
+        for (int number = 0; number < 2; number++)
+            assert_int_equal(fg_embed_in_series(session, &chip, number, series[mirror][number], NULL), FG_OK);
         for (int turned = 0; turned < 2; turned++) {
             assert_int_equal(fg_embed(session, &chip, 1, seen[mirror][turned], NULL), FG_OK);
             fg_frame_mirror(&chip);
@@ -75,6 +77,11 @@ static void the_mean_of_both_looks_is_the_embedding(void **state)
     assert_true(cosine(seen[1][0], seen[1][1], size) > 0.999999);
     assert_true(cosine(seen[1][0], mean, size) > 0.999999);
     assert_true(fabs(cosine(seen[1][0], seen[1][0], size) - 1) < 1e-5);
+    /* One look at each of a series, by turns where it counts. */
+    for (int number = 0; number < 2; number++) {
+        assert_memory_equal(series[0][number], seen[0][0], sizeof(float) * (size_t)size);
+        assert_memory_equal(series[1][number], seen[0][number], sizeof(float) * (size_t)size);
+    }
     /* Templates of the one are of no use to the other. */
     assert_string_not_equal(hash[0], hash[1]);
 }
@@ -95,6 +102,8 @@ static void a_chip_of_another_size_is_refused(void **state)
     assert_int_equal(fg_embed(session, chips, 2, embeddings[0], &err), FG_ERR_USAGE);
     assert_non_null(strstr(err.msg, "111 x 112"));
     assert_int_equal(fg_embed(session, chips, 0, NULL, NULL), FG_OK);
+    assert_int_equal(fg_embed_in_series(session, &chips[1], 0, embeddings[0], &err), FG_ERR_USAGE);
+    assert_non_null(strstr(err.msg, "111 x 112"));
     fg_frame_deinit(&chips[0]);
     fg_frame_deinit(&chips[1]);
     fg_session_free(session);

@@ -195,7 +195,9 @@ static void chips_are_listed(void **state)
         assert_int_equal(chips[i].member_id, a);
         assert_string_equal(chips[i].model_hash, TEAM_MODEL);
         /* Of the photo, which is every second one, and never of the video. */
-        assert_int_equal(chips[i].variation, chips[i].frame_index % 2 ? chips[i].frame_index : 0);
+        const bool photo = chips[i].frame_index % 2;
+        assert_int_equal(chips[i].variation, photo ? chips[i].frame_index : 0);
+        assert_int_equal(chips[i].sampled, photo ? -1 : chips[i].frame_index / 5);
         assert_int_equal(strncmp(chips[i].chip_key, "members/a/chips/", 16), 0);
         assert_int_equal(chips[i].embedding_size, TEAM_SIZE);
         assert_null(chips[i].embedding);
