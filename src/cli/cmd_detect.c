@@ -4,6 +4,7 @@
 #include "media/sniff.h"
 #include "media/video.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,24 +96,33 @@ fg_code fg_cmd_detect(fg_cli *cli, fg_error *err)
     return first_error;
 }
 
+static void print_embedded(const fg_cli *cli, int size, const float *magnitudes)
+{
+    const fg_engine_info *info = fg_engine_info_view(fg_app_engine(cli->app));
+    json_t *all = json_array();
+    for (int i = 0; i < cli->arg_count; i++)
+        json_array_append_new(all, json_real(round((double)magnitudes[i] * 1000) / 1000));
+    fg_cli_print_json(json_pack("{s:s, s:i, s:i, s:s, s:o}", "out", cli->settings.out, "rows", cli->arg_count,
+                                "columns", size, "model", info->embedder, "magnitudes", all));
+}
+
 fg_code fg_cmd_embed(fg_cli *cli, fg_error *err)
 {
     const int size = fg_engine_info_view(fg_app_engine(cli->app))->embedding_size;
     fg_worker *worker = NULL;
     if (!cli->settings.out)
         return FG_FAIL(err, FG_ERR_USAGE, "name the file to write with --out");
-    float *rows = calloc((size_t)cli->arg_count * (size_t)size, sizeof *rows);
+    float *rows = calloc((size_t)cli->arg_count * ((size_t)size + 1), sizeof *rows), *magnitudes;
     if (!rows)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    magnitudes = rows + (size_t)cli->arg_count * (size_t)size;
     fg_code rc = fg_worker_new(&worker, cli->app, err);
     for (int i = 0; i < cli->arg_count && rc == FG_OK; i++)
-        rc = fg_embed_photo(worker, cli->args[i], rows + (size_t)i * (size_t)size, err);
+        rc = fg_embed_photo(worker, cli->args[i], rows + (size_t)i * (size_t)size, &magnitudes[i], err);
     if (rc == FG_OK)
         rc = fg_floats_save(cli->settings.out, rows, cli->arg_count, size, err);
     if (rc == FG_OK && cli->settings.json)
-        fg_cli_print_json(json_pack("{s:s, s:i, s:i, s:s}", "out", cli->settings.out, "rows", cli->arg_count,
-                                    "columns", size, "model",
-                                    fg_engine_info_view(fg_app_engine(cli->app))->embedder));
+        print_embedded(cli, size, magnitudes);
     else if (rc == FG_OK)
         printf("%s: %d x %d\n", cli->settings.out, cli->arg_count, size);
     fg_worker_free(worker);

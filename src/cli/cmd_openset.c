@@ -18,7 +18,7 @@ static json_t *rate_json(const fg_rate *r)
                      number(r->high), "effective_tries", number(round(r->effective)));
 }
 
-static json_t *size_json(const fg_openset_size *s)
+static json_t *size_json(const fg_openset_size *s, const fg_people *people)
 {
     json_t *bins = json_array();
     for (int b = 0; b < FG_RELIABILITY_BINS; b++) {
@@ -27,8 +27,9 @@ static json_t *size_json(const fg_openset_size *s)
                                               number(s->reliability.bins[b].stated / w), "true",
                                               number(s->reliability.bins[b].right / w)));
     }
-    return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o}", "members", s->members,
+    return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o}", "members", s->members,
                      "teams", s->teams, "far", rate_json(&s->accepted), "frr", rate_json(&s->refused),
+                     "asked_again", people->embeddings_only ? json_null() : rate_json(&s->asked_again),
                      "wrong_member", rate_json(&s->wrong), "frr_at_far", number(s->refused_at_far),
                      "needed_border", number(s->needed_border), "calibration_error",
                      number(s->calibration_error), "train_ms", s->train_ms, "decide_ms", s->rank_ms,
@@ -49,7 +50,7 @@ static void print_json(const fg_cli *cli, const fg_people *people, const fg_open
     const fg_engine_info *info = fg_engine_info_view(fg_app_engine(cli->app));
     json_t *sizes = json_array(), *groups = json_object(), *perturbed = json_object();
     for (int k = 0; k < r->size_count; k++)
-        json_array_append_new(sizes, size_json(&r->sizes[k]));
+        json_array_append_new(sizes, size_json(&r->sizes[k], people));
     for (int g = 0; g < people->group_count; g++)
         json_object_set_new(groups, people->groups[g],
                             json_pack("{s:o, s:o}", "far", rate_json(&r->groups[g].accepted), "frr",
@@ -67,12 +68,15 @@ static void print_json(const fg_cli *cli, const fg_people *people, const fg_open
         "groups", groups, "perturbed", perturbed, "elapsed_ms", round(r->elapsed_ms)));
 }
 
-static void print_size(const fg_openset_size *s)
+static void print_size(const fg_openset_size *s, const fg_people *people)
 {
-    printf("%7d %6d  %7.3f (%.3f to %.3f)  %6.2f (%.2f to %.2f)  %6.2f  %9.3f  %6.4f\n", s->members, s->teams,
-           100 * s->accepted.share, 100 * s->accepted.low, 100 * s->accepted.high, 100 * s->refused.share,
-           100 * s->refused.low, 100 * s->refused.high, 100 * s->refused_at_far, 100 * s->wrong.share,
-           s->calibration_error);
+    char asked_again[16] = "-";
+    if (!people->embeddings_only)
+        snprintf(asked_again, sizeof asked_again, "%.2f", 100 * s->asked_again.share);
+    printf("%7d %6d  %7.3f (%.3f to %.3f)  %6.2f (%.2f to %.2f)  %11s  %7.2f  %8.3f  %11.4f\n", s->members,
+           s->teams, 100 * s->accepted.share, 100 * s->accepted.low, 100 * s->accepted.high,
+           100 * s->refused.share, 100 * s->refused.low, 100 * s->refused.high, asked_again,
+           100 * s->refused_at_far, 100 * s->wrong.share, s->calibration_error);
 }
 
 static void print_table(const fg_cli *cli, const fg_people *people, const fg_openset *r)
@@ -82,12 +86,14 @@ static void print_table(const fg_cli *cli, const fg_people *people, const fg_ope
     printf("%s (%s), faces by %s: %d people, %ld photos, %ld usable; members enrolled from %d photo%s%s\n",
            info->embedder, fg_precision_name(info->precision), info->detector, people->people, people->photos,
            r->usable, s->photos, fg_cli_s(s->photos), s->photos == 1 ? " and its variations" : "");
-    printf("members  teams  strangers accepted, %%    members refused, %%    at best  wrong, %%   "
-           "calibration error\n");
+    printf("members  teams  strangers accepted, %%    members refused, %%  asked again  at best  wrong, %%  "
+           "calibration\n");
     for (int k = 0; k < r->size_count; k++)
-        print_size(&r->sizes[k]);
-    printf(
-        "(intervals of 95 %%; at best: refused with the border that these strangers themselves would set)\n");
+        print_size(&r->sizes[k], people);
+    printf("(intervals of 95 %%; asked again: the part of the refused who hear that the face is unclear; at "
+           "best:\n"
+           "refused with the border that these strangers themselves would set; calibration: error of the "
+           "probability)\n");
     for (int g = 0; g < people->group_count; g++)
         printf(
             "group %-20s strangers accepted %.3f %% (%.3f to %.3f), members refused %.2f %% (%.2f to %.2f)\n",

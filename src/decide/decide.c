@@ -66,8 +66,13 @@ void fg_decide(const fg_evidence *evidence, const fg_policy *policy, fg_decision
     if ((reason = reason_to_retry(evidence)) != FG_REASON_NONE)
         goto refuse;
     decision->verdict = FG_UNKNOWN;
-    if ((reason = reason_to_doubt(evidence->ranking, policy->threshold)) != FG_REASON_NONE)
+    if ((reason = reason_to_doubt(evidence->ranking, policy->threshold)) != FG_REASON_NONE) {
+        if (evidence->unclear) {
+            decision->verdict = FG_RETRY;
+            reason = FG_REASON_UNCLEAR;
+        }
         goto refuse;
+    }
     decision->verdict = FG_DENIED;
     if (policy->required_right && !holds(evidence, policy->required_right)) {
         reason = FG_REASON_RIGHT_MISSING;

@@ -9,7 +9,8 @@
 #include <stdbool.h>
 
 typedef enum fg_verdict {
-    FG_RETRY,   /* no usable face: try again; the zero value, so that what is forgotten fails closed */
+    FG_RETRY,   /* no usable face, or hardly one: try again; the zero value, so that what is forgotten fails
+                   closed */
     FG_UNKNOWN, /* a face, but no member */
     FG_DENIED,  /* a member, but not allowed this */
     FG_GRANTED, /* a member, sure enough, allowed */
@@ -25,6 +26,7 @@ typedef struct fg_policy {
 typedef struct fg_evidence {
     int faces;                 /* found in the photo */
     fg_reason quality;         /* of the one face; FG_REASON_NONE for good */
+    bool unclear;              /* it can hardly be made out: if it is nobody's, perhaps therefore */
     const fg_ranking *ranking; /* NULL where there was no usable face */
     const char *const *rights; /* of ranking->best's member */
     int right_count;
@@ -43,6 +45,7 @@ typedef struct fg_decision {
  *   unknown  not_a_member where the best similarity is below the ranking's gate (or nobody is enrolled);
  *            ambiguous where best and second together reach the threshold, but neither alone;
  *            below_probability where the best probability is below the threshold (0.90 exactly is not)
+ *   retry    unclear in place of unknown, where the face is unclear
  *   denied   right_missing
  * A probability or similarity that is not a number, or no ranking, never grants; nor does a threshold outside
  * (0, 1]. rights matters only where the policy requires one. */

@@ -21,7 +21,8 @@ static void fill(float *out, const fg_frame *chip, bool mirrored, const fg_engin
     }
 }
 
-static fg_code normalise(float *out, const float *raw, int size, fg_error *err)
+/* length: what raw had; NULL where nobody asks. */
+static fg_code normalise(float *out, const float *raw, int size, float *length, fg_error *err)
 {
     double sum = 0;
     for (int i = 0; i < size; i++)
@@ -32,13 +33,16 @@ static fg_code normalise(float *out, const float *raw, int size, fg_error *err)
             err, FG_ERR_MODEL,
             "the embedding network gives no usable numbers: its weights are damaged; get them again");
     double scale = 1 / sqrt(sum);
+    if (length)
+        *length = (float)sqrt(sum);
     for (int i = 0; i < size; i++)
         out[i] = (float)((double)raw[i] * scale);
     return FG_OK;
 }
 
 /* embedding: what the network says of the chip, or of the chip mirrored; of unit length. */
-static fg_code look(fg_session *session, const fg_frame *chip, bool mirrored, float *embedding, fg_error *err)
+static fg_code look(fg_session *session, const fg_frame *chip, bool mirrored, float *embedding,
+                    float *magnitude, fg_error *err)
 {
     const fg_engine *engine = session->engine;
     int side = engine->info.chip_size, size = engine->info.embedding_size, numbers = 1;
@@ -52,7 +56,7 @@ static fg_code look(fg_session *session, const fg_frame *chip, bool mirrored, fl
     if (numbers != size)
         return FG_FAIL(err, FG_ERR_MODEL, "model '%s': gives %d numbers, the manifest says %d",
                        engine->info.embedder, numbers, size);
-    return normalise(embedding, views[0].data, size, err);
+    return normalise(embedding, views[0].data, size, magnitude, err);
 }
 
 static fg_code check_size(const fg_engine *engine, const fg_frame *chip, fg_error *err)
@@ -69,10 +73,11 @@ fg_code fg_embed_in_series(fg_session *session, const fg_frame *chip, long numbe
 {
     const bool mirrored = session->engine->mirror && number % 2 != 0;
     fg_code rc = check_size(session->engine, chip, err);
-    return rc == FG_OK ? look(session, chip, mirrored, embedding, err) : rc;
+    return rc == FG_OK ? look(session, chip, mirrored, embedding, NULL, err) : rc;
 }
 
-fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings, fg_error *err)
+fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings, float *magnitudes,
+                 fg_error *err)
 {
     const fg_engine *engine = session->engine;
     int size = engine->info.embedding_size;
@@ -86,14 +91,19 @@ fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *e
         return checked;
     /* One at a time: in a batch the activations leave the cache, which costs more than it gains. */
     for (int i = 0; i < count; i++, embeddings += size) {
-        fg_code rc = look(session, &chips[i], false, embeddings, err);
-        if (rc == FG_OK && engine->mirror && (rc = look(session, &chips[i], true, other, err)) == FG_OK) {
+        float magnitude = 0, mirrored = 0;
+        fg_code rc = look(session, &chips[i], false, embeddings, &magnitude, err);
+        if (rc == FG_OK && engine->mirror &&
+            (rc = look(session, &chips[i], true, other, &mirrored, err)) == FG_OK) {
             for (int k = 0; k < size; k++)
                 embeddings[k] += other[k];
-            rc = normalise(embeddings, embeddings, size, err);
+            magnitude = (magnitude + mirrored) / 2;
+            rc = normalise(embeddings, embeddings, size, NULL, err);
         }
         if (rc != FG_OK)
             return rc;
+        if (magnitudes)
+            magnitudes[i] = magnitude;
     }
     return FG_OK;
 }

@@ -63,6 +63,7 @@ static fg_code open_embedder(fg_engine *engine, const fg_models *models, const f
     engine->info.embedding_size = model->embedding_size;
     engine->info.same_person = model->same_person;
     engine->info.common_look = model->common_look;
+    engine->info.unclear_below = model->unclear_below;
     engine->info.chip_size = model->input_size;
     engine->info.precision = info->precision;
     engine->bgr = model->bgr;
@@ -91,7 +92,7 @@ static fg_code warm_up(const fg_engine *engine, fg_error *err)
     for (int y = 0; y < chip.height; y++)
         for (size_t i = 0; i < 3 * (size_t)chip.width; i++)
             chip.rgb[(size_t)y * chip.stride + i] = (uint8_t)(64 + (i / 24 + (size_t)y / 8) % 5 * 32);
-    rc = fg_embed(session, &chip, 1, embedding, err);
+    rc = fg_embed(session, &chip, 1, embedding, NULL, err);
 done:
     fg_frame_deinit(&chip);
     fg_session_free(session);

@@ -33,6 +33,7 @@ typedef enum fg_reason {
     FG_REASON_POSE,
     FG_REASON_TOO_DARK,
     FG_REASON_TOO_BRIGHT,
+    FG_REASON_UNCLEAR, /* the embedder finds little in the face: covered, or taken badly */
     FG_REASON_BELOW_PROBABILITY,
     FG_REASON_NOT_A_MEMBER,
     FG_REASON_AMBIGUOUS,
@@ -82,10 +83,11 @@ typedef struct fg_engine_info {
     char model_hash[65]; /* identity of the embeddings: a SHA-256 of the embedder's weights and of what is
                             done to a face before them; templates of two hashes never mix */
     char detector[64];
-    float same_person;  /* cosine that one in 1,000 pairs of strangers exceeds; 0 where unknown */
-    float common_look;  /* mean cosine of strangers taken in one way; negative where unknown */
-    int embedding_size; /* numbers in an embedding */
-    int chip_size;      /* pixels, the embedder's input is chip_size x chip_size */
+    float same_person;   /* cosine that one in 1,000 pairs of strangers exceeds; 0 where unknown */
+    float common_look;   /* mean cosine of strangers taken in one way; negative where unknown */
+    float unclear_below; /* a magnitude, see fg_embed; 0 where unknown */
+    int embedding_size;  /* numbers in an embedding */
+    int chip_size;       /* pixels, the embedder's input is chip_size x chip_size */
     fg_precision precision;
 } fg_engine_info;
 
@@ -142,8 +144,11 @@ void fg_quality_measure(const fg_face *face, const fg_frame *chip, fg_quality *q
 fg_reason fg_quality_judge(const fg_face *face, const fg_quality *quality, const fg_quality_limits *limits);
 
 /* Embeddings of count chips, each chip_size square: count x embedding_size floats, each of unit length; of a
- * model with "mirror" (see models.h) the mean of the chip's and the mirrored chip's. */
-fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings,
+ * model with "mirror" (see models.h) the mean of the chip's and the mirrored chip's. magnitudes (count; or
+ * NULL) is how long what the network gave was before, the mean of its looks: it falls with what covers, turns
+ * or blurs a face, since then there is less to find (Meng et al. 2021, MagFace; Kim et al. 2022, AdaFace). In
+ * the embedder's own units. */
+fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings, float *magnitudes,
                  fg_error *err) FG_MUST_CHECK;
 /* The number-th chip of a series that shows one face again and again, as a video's sampled frames do. Of a
  * model with "mirror" it is looked at once, every second chip mirrored: the mean of a series is that of both

@@ -85,6 +85,15 @@ static fg_code get_number(const context *c, const json_t *v, const char *what, d
     return FG_OK;
 }
 
+/* What somebody has measured, or not. */
+static fg_code get_measure(const context *c, const json_t *object, const char *name, double limit,
+                           float otherwise, float *out)
+{
+    const json_t *v = json_object_get(object, name);
+    *out = otherwise;
+    return v ? get_number(c, v, name, limit, out) : FG_OK;
+}
+
 static fg_code get_sha256(const context *c, const json_t *object, char out[FG_SHA256_HEX])
 {
     fg_code rc = get_text(c, object, "sha256", true, out, FG_SHA256_HEX);
@@ -193,14 +202,9 @@ static fg_code parse_embedder(const context *c, const json_t *object, fg_model *
         return rc;
     model->input_size = (int)width;
     model->embedding_size = (int)dim;
-    if (json_object_get(object, "same_person") &&
-        (rc = get_number(c, json_object_get(object, "same_person"), "same_person", 1, &model->same_person)) !=
-            FG_OK)
-        return rc;
-    model->common_look = -1;
-    if (json_object_get(object, "common_look") &&
-        (rc = get_number(c, json_object_get(object, "common_look"), "common_look", 1, &model->common_look)) !=
-            FG_OK)
+    if ((rc = get_measure(c, object, "same_person", 1, 0, &model->same_person)) != FG_OK ||
+        (rc = get_measure(c, object, "common_look", 1, -1, &model->common_look)) != FG_OK ||
+        (rc = get_measure(c, object, "unclear_below", 1e6, 0, &model->unclear_below)) != FG_OK)
         return rc;
     return parse_template(c, object, model);
 }

@@ -14,9 +14,10 @@
  * one mirrored; and a box that reaches out of the picture is cut to it before it is looked at. (The published
  * cascade cuts the crop alone, and so misplaces what it finds there.) An embedder's "same_person" is the
  * cosine that one in 1,000 pairs of strangers exceeds, its "common_look" the mean cosine of strangers whose
- * pictures were taken in one way. A cohort is a contact sheet of aligned chips: "chip" (its side in pixels),
- * "columns", "count" and "template"; its further files are embeddings of the sheet, cohort-HASH-HASH.npy
- * after the sheet and the embedder (see flow/cohort.c). */
+ * pictures were taken in one way, its "unclear_below" the magnitude (see fg_embed in face.h) below which a
+ * face that nobody resembles is rather called unclear. A cohort is a contact sheet of aligned chips: "chip"
+ * (its side in pixels), "columns", "count" and "template"; its further files are embeddings of the sheet,
+ * cohort-HASH-HASH.npy after the sheet and the embedder (see flow/cohort.c). */
 #ifndef FG_FACE_MODELS_H
 #define FG_FACE_MODELS_H
 
@@ -49,10 +50,11 @@ typedef struct fg_model {
     bool mirror;       /* of an embedder: see above */
     bool refine;       /* of a detector: see above */
     int embedding_size;
-    float points[5][2]; /* alignment template, fractions of input_size */
-    float same_person;  /* cosine; 0 where the manifest does not say */
-    float common_look;  /* cosine; negative where the manifest does not say */
-    int columns, count; /* of a cohort's sheet: chips in a row, chips in all */
+    float points[5][2];  /* alignment template, fractions of input_size */
+    float same_person;   /* cosine; 0 where the manifest does not say */
+    float common_look;   /* cosine; negative where the manifest does not say */
+    float unclear_below; /* magnitude; 0 where the manifest does not say */
+    int columns, count;  /* of a cohort's sheet: chips in a row, chips in all */
     bool is_default;
 } fg_model;
 

@@ -13,6 +13,9 @@ static const struct {
     [FG_REASON_POSE] = {"pose", "The face is turned too far. Look straight into the camera."},
     [FG_REASON_TOO_DARK] = {"too_dark", "The face is too dark. Turn towards the light, or add some."},
     [FG_REASON_TOO_BRIGHT] = {"too_bright", "The face is too bright. Move out of the strong light."},
+    [FG_REASON_UNCLEAR] =
+        {"unclear", "The face cannot be made out well enough. Take off sunglasses, a mask or a hat, and look "
+                    "straight into the camera, in good light."},
     [FG_REASON_BELOW_PROBABILITY] = {"below_probability",
                                      "The face looks familiar, but not surely enough. Try again."},
     [FG_REASON_NOT_A_MEMBER] = {"not_a_member", "This face belongs to no member of the team."},

@@ -275,7 +275,7 @@ static fg_code bench_photo(bench *b, fg_error *err)
         if (rc == FG_OK && (rc = fg_align(engine, &frame, face.points, &chip, err)) == FG_OK) {
             fg_quality_measure(&face, &chip, &quality);
             t[EMBED] = fg_clock_thread_ms();
-            rc = fg_embed(session, &chip, 1, embedding, err);
+            rc = fg_embed(session, &chip, 1, embedding, NULL, err);
             t[STAGES] = fg_clock_thread_ms();
             for (int k = 0; k < STAGES && round >= 0; k++)
                 times[k * rounds + round] = t[k + 1] - t[k];

@@ -43,7 +43,7 @@ static fg_code embed_all(fg_worker *worker, const fg_model *cohort, const fg_fra
         for (int i = 0; i < n && rc == FG_OK; i++)
             rc = cut(engine, cohort, sheet, done + i, &chips[i], err);
         if (rc == FG_OK)
-            rc = fg_embed(worker->session, chips, n, embeddings + (size_t)done * size, err);
+            rc = fg_embed(worker->session, chips, n, embeddings + (size_t)done * size, NULL, err);
         for (int i = 0; i < n; i++)
             fg_frame_deinit(&chips[i]);
         if (rc == FG_OK && !fg_progress_tell(progress, "cohort", done + n, cohort->count))

@@ -4,7 +4,7 @@
 #include "classify/npy.h"
 #include "media/image.h"
 
-fg_code fg_embed_photo(fg_worker *worker, const char *path, float *embedding, fg_error *err)
+fg_code fg_embed_photo(fg_worker *worker, const char *path, float *embedding, float *magnitude, fg_error *err)
 {
     fg_frame frame = {0};
     fg_look look = {0};
@@ -15,7 +15,7 @@ fg_code fg_embed_photo(fg_worker *worker, const char *path, float *embedding, fg
         rc = FG_FAIL(err, FG_ERR_INPUT, "%s: %s: %s", path, fg_reason_name(look.reason),
                      fg_reason_text(look.reason));
     if (rc == FG_OK)
-        rc = fg_embed(worker->session, &look.chip, 1, embedding, err);
+        rc = fg_embed(worker->session, &look.chip, 1, embedding, magnitude, err);
     fg_look_deinit(&look);
     fg_frame_deinit(&frame);
     return rc;
@@ -33,9 +33,9 @@ fg_code fg_compare(fg_worker *worker, const char *path_a, const char *path_b, fg
             "the manifest does not say from which similarity on %s sees one person; measure it with "
             "training/same_person.py",
             info->embedder);
-    fg_code rc = fg_embed_photo(worker, path_a, a, err);
+    fg_code rc = fg_embed_photo(worker, path_a, a, NULL, err);
     if (rc == FG_OK)
-        rc = fg_embed_photo(worker, path_b, b, err);
+        rc = fg_embed_photo(worker, path_b, b, NULL, err);
     if (rc == FG_OK) {
         comparison->similarity = fg_cosine(a, b, info->embedding_size);
         comparison->same = comparison->similarity >= comparison->threshold;

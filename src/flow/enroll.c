@@ -41,7 +41,7 @@ static fg_code add(fg_enrolling *e, int file, const fg_frame *frame, const fg_lo
     float *embedding = e->templates[e->template_count - 1].embedding;
     double start = fg_clock_monotonic_ms();
     rc = is_photo(e, file)
-             ? fg_embed(session, &look->chip, 1, embedding, err)
+             ? fg_embed(session, &look->chip, 1, embedding, NULL, err)
              : fg_embed_in_series(session, &look->chip, frame->index / e->request->every, embedding, err);
     e->report->embed_ms += fg_clock_monotonic_ms() - start;
     return rc;

@@ -189,7 +189,7 @@ static fg_code embed_photo(fg_worker *worker, const char *dir, photo *p, fg_erro
         rc = p->embedding ? fg_align(engine, &frame, nearest_centre(faces, count, &frame)->points, &chip, err)
                           : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
         if (rc == FG_OK)
-            rc = fg_embed(fg_worker_session(worker), &chip, 1, p->embedding, err);
+            rc = fg_embed(fg_worker_session(worker), &chip, 1, p->embedding, NULL, err);
         p->found = rc == FG_OK;
     }
     fg_frame_deinit(&chip);

@@ -219,9 +219,9 @@ fg_code fg_use_embedder(fg_worker *worker, const fg_actor *actor, const fg_progr
 
 typedef struct fg_verification {
     fg_decision decision;
-    fg_ranking ranking; /* zero where no face was usable */
-    bool ranked;
-    fg_member member; /* of the best score, filled where the verdict is granted or denied; else zero */
+    fg_ranking ranking;   /* zero where no face was usable */
+    bool ranked, unclear; /* unclear: the embedder found little in the face */
+    fg_member member;     /* of the best score, filled where the verdict is granted or denied; else zero */
     int faces;
     fg_face face; /* the largest, in pixels of the upright original; width 0 where there is none */
     fg_quality quality;
@@ -251,8 +251,9 @@ void fg_verification_deinit(fg_verification *verification);
 /* -- photos without a team -- */
 
 /* The embedding of the one face of a photo: embedding_size floats. FG_ERR_INPUT names the photo without a
- * usable face, and why. */
-fg_code fg_embed_photo(fg_worker *worker, const char *path, float *embedding, fg_error *err) FG_MUST_CHECK;
+ * usable face, and why. magnitude: see fg_embed; or NULL. */
+fg_code fg_embed_photo(fg_worker *worker, const char *path, float *embedding, float *magnitude,
+                       fg_error *err) FG_MUST_CHECK;
 
 /* A matrix as .npy, written atomically. */
 fg_code fg_floats_save(const char *path, const float *data, long rows, int columns,

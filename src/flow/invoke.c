@@ -166,8 +166,10 @@ static json_t *decision_json(const judge *j, const fg_decision *decision, const 
                      ranking ? number(ranking->best.similarity, 4) : json_null(), "reasons", reasons);
 }
 
-/* One row of the answer. probe NULL: a photo without a usable face, for the reason quality. */
-static fg_code judge_one(judge *j, const float *probe, int size, int faces, fg_reason quality, fg_error *err)
+/* One row of the answer. probe NULL: a photo without a usable face, for the reason quality. unclear: see
+ * fg_evidence; nobody knows it of rows. */
+static fg_code judge_one(judge *j, const float *probe, int size, int faces, fg_reason quality, bool unclear,
+                         fg_error *err)
 {
     const fg_policy policy = {
         .threshold = j->app->settings->threshold,
@@ -192,6 +194,7 @@ static fg_code judge_one(judge *j, const float *probe, int size, int faces, fg_r
     const fg_evidence evidence = {
         .faces = faces,
         .quality = quality,
+        .unclear = unclear,
         .ranking = probe ? &ranking : NULL,
         .rights = (const char *const *)j->member.rights,
         .right_count = ranking.best.member_id == j->member.id ? j->member.right_count : 0,
@@ -237,7 +240,7 @@ fg_code fg_invoke_rows(fg_app *app, const fg_invocation *invocation, const fg_ro
     if (rc == FG_OK)
         rc = fg_check_units(rows->data, rows->count, rows->size, "row", err);
     for (long i = 0; i < rows->count && rc == FG_OK; i++)
-        rc = judge_one(&j, rows->data + i * rows->size, rows->size, 1, FG_REASON_NONE, err);
+        rc = judge_one(&j, rows->data + i * rows->size, rows->size, 1, FG_REASON_NONE, false, err);
     if (rc == FG_OK)
         rc = finish(&j, answer, err);
     end(&j);
@@ -247,9 +250,9 @@ fg_code fg_invoke_rows(fg_app *app, const fg_invocation *invocation, const fg_ro
 fg_code fg_invoke_photo(fg_worker *worker, const fg_invocation *invocation, const void *data, size_t size,
                         const char *path, json_t **answer, fg_error *err)
 {
-    float probe[FG_MAX_EMBEDDING];
+    float probe[FG_MAX_EMBEDDING], magnitude = 0;
     fg_app *app = worker->app;
-    const int embedding_size = fg_engine_info_view(app->engine)->embedding_size;
+    const fg_engine_info *info = fg_engine_info_view(app->engine);
     const int max_side = fg_app_max_side(app);
     fg_frame frame = {0};
     fg_look look = {0};
@@ -264,9 +267,10 @@ fg_code fg_invoke_photo(fg_worker *worker, const fg_invocation *invocation, cons
         rc = fg_look_at(worker, &frame, &look, err);
     const bool usable = rc == FG_OK && look.reason == FG_REASON_NONE;
     if (usable)
-        rc = fg_embed(worker->session, &look.chip, 1, probe, err);
+        rc = fg_embed(worker->session, &look.chip, 1, probe, &magnitude, err);
     if (rc == FG_OK)
-        rc = judge_one(&j, usable ? probe : NULL, embedding_size, look.faces, look.reason, err);
+        rc = judge_one(&j, usable ? probe : NULL, info->embedding_size, look.faces, look.reason,
+                       magnitude < info->unclear_below, err);
     if (rc == FG_OK)
         rc = finish(&j, answer, err);
     fg_look_deinit(&look);

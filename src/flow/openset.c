@@ -29,7 +29,7 @@ typedef struct tally {
 
 typedef struct drawing { /* all teams of one size */
     fg_openset_size *out;
-    tally refused, wrong, accepted;
+    tally refused, asked_again, wrong, accepted;
     float *strengths; /* of all strangers' tries */
     long strength_count, strength_room;
     fg_reliability genuine, strangers; /* apart: how they are weighed is known at the end */
@@ -199,11 +199,14 @@ static fg_code team_init(const evaluation *e, team *t, int number, fg_error *err
 
 /* What `verify` does after the embedding. */
 static fg_code decide(const evaluation *e, const fg_classifier *classifier, const float *probe,
-                      fg_reason reason, fg_ranking *ranking, fg_decision *decision, fg_error *err)
+                      fg_reason reason, bool unclear, fg_ranking *ranking, fg_decision *decision,
+                      fg_error *err)
 {
     const fg_policy policy = {.threshold = e->options->threshold};
-    const fg_evidence evidence = {
-        .faces = 1, .quality = reason, .ranking = reason == FG_REASON_NONE ? ranking : NULL};
+    const fg_evidence evidence = {.faces = 1,
+                                  .quality = reason,
+                                  .unclear = unclear,
+                                  .ranking = reason == FG_REASON_NONE ? ranking : NULL};
     fg_code rc = reason == FG_REASON_NONE
                      ? fg_classifier_rank(classifier, probe, e->people->size, ranking, err)
                      : FG_OK;
@@ -213,7 +216,7 @@ static fg_code decide(const evaluation *e, const fg_classifier *classifier, cons
 }
 
 /* What became of a photo that tried to enter. */
-typedef enum outcome { NOT_TRIED, KNOWN, REFUSED, WRONG, KEPT_OUT, LET_IN } outcome;
+typedef enum outcome { NOT_TRIED, KNOWN, REFUSED, ASKED_AGAIN, WRONG, KEPT_OUT, LET_IN } outcome;
 
 typedef struct counts { /* of one team, kept apart until it is done */
     float *strengths;   /* photos: of strangers */
@@ -235,8 +238,8 @@ static fg_code count_perturbed(const evaluation *e, const fg_classifier *classif
         const fg_reason reason = e->people->faces[photo].perturbed[k];
         fg_ranking ranking = {0};
         fg_decision after;
-        if ((rc = decide(e, classifier, view(e, photo, e->people->variations + k), reason, &ranking, &after,
-                         err)))
+        if ((rc = decide(e, classifier, view(e, photo, e->people->variations + k), reason, false, &ranking,
+                         &after, err)))
             break;
         bool granted = after.verdict == FG_GRANTED, same = ranking.best.member_id == who;
         p->attempts++;
@@ -263,7 +266,8 @@ static fg_code probe_all(const evaluation *e, const team *t, const fg_classifier
         fg_decision decision;
         if (!t->tries[photo])
             continue;
-        if ((rc = decide(e, classifier, view(e, photo, 0), FG_REASON_NONE, &ranking, &decision, err)))
+        if ((rc = decide(e, classifier, view(e, photo, 0), FG_REASON_NONE, p->faces[photo].unclear, &ranking,
+                         &decision, err)))
             break;
         bool genuine = t->member[person] >= 0, granted = decision.verdict == FG_GRANTED,
              right = ranking.best.member_id == person + 1;
@@ -271,7 +275,10 @@ static fg_code probe_all(const evaluation *e, const team *t, const fg_classifier
         if (genuine) {
             fg_scores_add(&c->genuine_scores, right ? ranking.best.probability : 0);
             fg_reliability_add(&c->genuine, ranking.best.probability, right, 1);
-            c->outcomes[photo] = !granted ? REFUSED : right ? KNOWN : WRONG;
+            c->outcomes[photo] = decision.verdict == FG_RETRY ? ASKED_AGAIN
+                                 : !granted                   ? REFUSED
+                                 : right                      ? KNOWN
+                                                              : WRONG;
         } else {
             fg_scores_add(&c->stranger_scores, ranking.best.probability);
             fg_reliability_add(&c->strangers, ranking.best.probability, 0, 1);
@@ -307,8 +314,9 @@ static void add_counts(evaluation *e, const team *t, const counts *c)
     for (long photo = 0; photo < e->people->photos; photo++) {
         const int person = e->people->faces[photo].person;
         const outcome o = c->outcomes[photo];
-        if (o == KNOWN || o == REFUSED || o == WRONG) {
+        if (o == KNOWN || o == REFUSED || o == ASKED_AGAIN || o == WRONG) {
             count(&d->refused, person, t->number, o != KNOWN);
+            count(&d->asked_again, person, t->number, o == ASKED_AGAIN);
             count(&d->wrong, person, t->number, o == WRONG);
         } else if (o != NOT_TRIED) {
             count(&d->accepted, person, t->number, o == LET_IN);
@@ -419,6 +427,7 @@ static fg_code measure_size(evaluation *e, fg_error *err)
     int started = 0;
     fg_code rc;
     if ((rc = tally_init(&e->now.refused, people, teams, err)) != FG_OK ||
+        (rc = tally_init(&e->now.asked_again, people, teams, err)) != FG_OK ||
         (rc = tally_init(&e->now.wrong, people, teams, err)) != FG_OK ||
         (rc = tally_init(&e->now.accepted, people, teams, err)) != FG_OK)
         return rc;
@@ -459,6 +468,7 @@ static void sum_up(evaluation *e)
     fg_openset_size *out = d->out;
     const int people = e->people->people;
     rate_of(&out->refused, &d->refused, people, out->teams);
+    rate_of(&out->asked_again, &d->asked_again, people, out->teams);
     rate_of(&out->wrong, &d->wrong, people, out->teams);
     rate_of(&out->accepted, &d->accepted, people, out->teams);
     out->refused_at_far =
@@ -603,6 +613,7 @@ fg_code fg_openset_measure(const fg_people *people, const fg_cohort *cohort,
             sum_up(&e);
         free(e.now.strengths);
         tally_deinit(&e.now.refused);
+        tally_deinit(&e.now.asked_again);
         tally_deinit(&e.now.wrong);
         tally_deinit(&e.now.accepted);
     }

@@ -23,6 +23,7 @@ const char *fg_perturbation_name(fg_perturbation perturbation); /* "flip" */
 typedef struct fg_photo_face {
     int person;
     fg_reason reason;                      /* FG_REASON_NONE: usable, as `verify` sees it */
+    bool unclear;                          /* usable, but hardly: see fg_evidence */
     fg_reason perturbed[FG_PERTURBATIONS]; /* likewise */
 } fg_photo_face;
 
@@ -31,8 +32,9 @@ typedef struct fg_people {
     int people, size, views; /* views: embeddings a photo: variations, then perturbations */
     int variations;          /* of each photo: 1 or FG_VARIATIONS; the first is the photo as it is */
     bool perturbed;
-    char **names; /* people */
-    int *group;   /* people: index into groups, -1 for none */
+    bool embeddings_only; /* from a file: which photos are unclear is not known */
+    char **names;         /* people */
+    int *group;           /* people: index into groups, -1 for none */
     char *groups[FG_MAX_EVAL_GROUPS];
     int group_count;
     long photos, unreadable; /* unreadable: files that are no photos; not among photos */
@@ -47,7 +49,7 @@ fg_code fg_people_load(fg_people *people, fg_worker *worker, const char *images_
                        int limit, int workers, const fg_progress *progress, fg_error *err) FG_MUST_CHECK;
 /* The usable photos' embeddings as a labelled dataset (.npz): a photo is a segment, its variations are the
  * segment's rows. fg_people_load takes such a file in place of a folder, without looking at photos again; it
- * has no groups, and no photos to perturb. */
+ * has no groups, no photos to perturb, and does not know which are unclear. */
 fg_code fg_people_save(const fg_people *people, const fg_app *app, const char *path,
                        fg_error *err) FG_MUST_CHECK;
 fg_code fg_people_take(fg_people *people, const fg_app *app, const char *path, bool vary, int limit,
@@ -65,6 +67,7 @@ typedef struct fg_openset_options {
 typedef struct fg_openset_size {
     int members, teams;
     fg_rate refused;       /* genuine attempts that were not granted as who they are */
+    fg_rate asked_again;   /* the part of these that were asked to try again, as unclear */
     fg_rate wrong;         /* genuine attempts that were granted as somebody else */
     fg_rate accepted;      /* strangers that were granted as anybody */
     double needed_border;  /* the factor on the border that would have kept strangers at the target rate */

@@ -251,10 +251,12 @@ static fg_code perturb(fg_frame *out, const fg_frame *frame, fg_perturbation how
     return rc;
 }
 
-/* One picture as `verify` sees it: its reason, and where it is usable its embedding and variations. */
+/* One picture as `verify` sees it: its reason, and where it is usable its embedding and variations. unclear
+ * may be NULL. */
 static fg_code look(fg_worker *worker, const fg_frame *frame, int variations, fg_reason *reason,
-                    float *embeddings, fg_error *err)
+                    bool *unclear, float *embeddings, fg_error *err)
 {
+    float magnitudes[FG_VARIATIONS] = {0};
     fg_frame chips[FG_VARIATIONS] = {{0}};
     fg_look seen = {0};
     fg_code rc = fg_look_at(worker, frame, &seen, err);
@@ -264,7 +266,9 @@ static fg_code look(fg_worker *worker, const fg_frame *frame, int variations, fg
     if (rc == FG_OK && *reason == FG_REASON_NONE) {
         chips[0] = seen.chip; /* moved */
         seen.chip = (fg_frame){0};
-        rc = fg_embed(worker->session, chips, variations, embeddings, err);
+        rc = fg_embed(worker->session, chips, variations, embeddings, magnitudes, err);
+        if (unclear)
+            *unclear = magnitudes[0] < fg_engine_info_view(worker->app->engine)->unclear_below;
     }
     for (int v = 0; v < variations; v++)
         fg_frame_deinit(&chips[v]);
@@ -280,12 +284,12 @@ static fg_code take_photo(const loading *l, fg_worker *worker, long photo, fg_er
     fg_frame frame = {0};
     fg_code rc = fg_image_load(&frame, l->paths.items[photo], fg_app_max_side(l->app), NULL, err);
     if (rc == FG_OK)
-        rc = look(worker, &frame, p->variations, &face->reason, embeddings, err);
+        rc = look(worker, &frame, p->variations, &face->reason, &face->unclear, embeddings, err);
     for (int k = 0; k < FG_PERTURBATIONS && rc == FG_OK && p->perturbed && face->reason == FG_REASON_NONE;
          k++) {
         fg_frame changed;
         if ((rc = perturb(&changed, &frame, (fg_perturbation)k, err)) == FG_OK)
-            rc = look(worker, &changed, 1, &face->perturbed[k],
+            rc = look(worker, &changed, 1, &face->perturbed[k], NULL,
                       embeddings + (size_t)(p->variations + k) * (size_t)p->size, err);
         fg_frame_deinit(&changed);
     }

@@ -90,7 +90,7 @@ fg_code fg_people_take(fg_people *people, const fg_app *app, const char *path, b
                        fg_error *err)
 {
     fg_dataset d = {0};
-    *people = (fg_people){.variations = vary ? FG_VARIATIONS : 1};
+    *people = (fg_people){.variations = vary ? FG_VARIATIONS : 1, .embeddings_only = true};
     people->views = people->variations;
     fg_code rc = fg_dataset_load(&d, path, err);
     if (rc != FG_OK)

@@ -74,14 +74,16 @@ static fg_code rank_remote(fg_app *app, judge *j, const float *probe, int size, 
 
 static fg_code rank(fg_worker *worker, judge *j, fg_verification *v, fg_error *err)
 {
-    float probe[FG_MAX_EMBEDDING];
-    const int size = fg_engine_info_view(worker->app->engine)->embedding_size;
+    float probe[FG_MAX_EMBEDDING], magnitude = 0;
+    const fg_engine_info *info = fg_engine_info_view(worker->app->engine);
+    const int size = info->embedding_size;
     double start = fg_clock_monotonic_ms();
-    fg_code rc = fg_embed(worker->session, &v->chip, 1, probe, err);
+    fg_code rc = fg_embed(worker->session, &v->chip, 1, probe, &magnitude, err);
     v->embed_ms = fg_clock_monotonic_ms() - start;
     if (rc == FG_OK)
         rc = j->remote ? rank_remote(worker->app, j, probe, size, &v->ranking, err)
                        : fg_classifier_rank(j->active->classifier, probe, size, &v->ranking, err);
+    v->unclear = magnitude < info->unclear_below;
     v->ranked = rc == FG_OK;
     return rc;
 }
@@ -162,13 +164,16 @@ fg_code fg_verify(fg_worker *worker, const fg_verify_request *request, fg_verifi
     const fg_evidence evidence = {
         .faces = look.faces,
         .quality = look.reason,
+        .unclear = v->unclear,
         .ranking = v->ranked ? &v->ranking : NULL,
         .rights = (const char *const *)v->member.rights,
         .right_count = v->member.right_count,
     };
     fg_decide(&evidence, &policy, &v->decision);
-    if (v->ranked && j.remote && j.verdict.refused)
+    if (v->ranked && j.remote && j.verdict.refused && !v->unclear)
         v->decision = (fg_decision){.verdict = FG_UNKNOWN, .reasons = {j.verdict.reason}, .reason_count = 1};
+    else if (v->ranked && j.remote && j.verdict.refused)
+        v->decision = (fg_decision){.verdict = FG_RETRY, .reasons = {FG_REASON_UNCLEAR}, .reason_count = 1};
 
     /* An attempt that cannot be recorded is not answered: no entry without a trace. */
     const double decided = fg_clock_monotonic_ms();

@@ -39,6 +39,9 @@ export async function render(kind, person, {variant = 0, seconds = 3, file = `${
   return at(file);
 }
 
+// The same photo with something dark over the eyes.
+export const cover = (from, to) => exec(path.join(root, 'tests/support/cover.sh'), [at(from), at(to)]);
+
 export const facegate = (...words) => exec(program, ['--data', at('data'), '--quiet', ...words, ...flags]);
 
 // Two people who do not exist, enrolled and trained by the command line: what a test is not about costs it no time.

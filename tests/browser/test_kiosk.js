@@ -1,7 +1,7 @@
 // The kiosk at a door: who stands there is let in, told why not, or told what to do.
 import assert from 'node:assert/strict';
 import {execFileSync} from 'node:child_process';
-import {accessible, at, enrollTeam, run, shot} from './app.js';
+import {accessible, at, cover, enrollTeam, run, shot} from './app.js';
 
 const screen = (page, state) => page.locator(`.screen.${state}`).waitFor();
 
@@ -15,11 +15,12 @@ await run({
   camera: 'door.mjpeg',
   prepare: async () => {
     await enrollTeam();
-    // Ada comes and goes, then somebody whom nobody knows, then Bruno, who stays far away; again and again. The fake
-    // camera shows 30 pictures a second.
+    await cover('otto.jpg', 'covered.jpg');
+    // Ada comes and goes, then somebody whom nobody knows, the same with dark glasses, then Bruno, who stays far away; again and
+    // again. The fake camera shows 30 pictures a second.
     const same = 'scale=640:480,setsar=1,fps=30,format=yuv420p';
-    execFileSync('ffmpeg', ['-v', 'error', '-i', at('ada.mp4'), '-loop', '1', '-t', '3', '-i', at('otto.jpg'), '-f', 'lavfi', '-t', '3', '-i', 'color=gray', '-loop', '1', '-t', '6', '-i', at('bruno.jpg'),
-      '-filter_complex', `[0]${same}[a];[1]${same}[b];[2]${same},split=3[c][d][e];[3]scale=240:180,pad=640:480:200:150:gray,${same}[f];[a][c][b][d][f][e]concat=n=6`, '-q:v', '3', at('door.mjpeg')]);
+    execFileSync('ffmpeg', ['-v', 'error', '-i', at('ada.mp4'), '-loop', '1', '-t', '3', '-i', at('otto.jpg'), '-f', 'lavfi', '-t', '3', '-i', 'color=gray', '-loop', '1', '-t', '6', '-i', at('bruno.jpg'), '-loop', '1', '-t', '4', '-i', at('covered.jpg'),
+      '-filter_complex', `[0]${same}[a];[1]${same}[b];[2]${same},split=4[c][d][e][h];[4]${same}[g];[3]scale=240:180,pad=640:480:200:150:gray,${same}[f];[a][c][b][d][g][h][f][e]concat=n=8`, '-q:v', '3', at('door.mjpeg')]);
   },
   steps: {
     async the_kiosk_is_set_up({page, server}) {
@@ -44,6 +45,7 @@ await run({
       const no = await sign(page, 'unknown');
       assert.notEqual(yes, no);
       await shot(page, 'kiosk-unknown');
+      await page.getByText('Nothing over the face, please').waitFor();
       await page.getByText('Come closer').waitFor();
       await shot(page, 'kiosk-hint');
     },

@@ -70,6 +70,21 @@ json '.[0].decision' retry
 json '.[0].reasons[0]' several_faces
 end
 
+# Somebody with a black bar over the eyes may be anybody: not unknown, but asked for a clearer photo.
+begin a_covered_face_is_asked_for_a_clearer_photo
+"$source_root/tests/support/cover.sh" stranger.jpg covered.jpg || bad=1
+run 3 --json verify covered.jpg
+json '.[0] | [.decision, (.member | tostring), .reasons[0]] | join(" ")' "retry null unclear"
+json '.[0].probability < 0.9' true
+run 3 verify covered.jpg
+says out "sunglasses"
+for photo in stranger covered; do
+    run 0 --json embed --out $photo.npy $photo.jpg
+    jq '.magnitudes[0]' out >>magnitudes
+done
+is "how much there is to find" "$(sort -g magnitudes | head -1)" "$(tail -1 magnitudes)"
+end
+
 begin one_bad_photo_does_not_stop_the_others
 printf 'hello' >text.jpg
 run 1 --json verify text.jpg ada.jpg

@@ -93,6 +93,43 @@ static const row rows[] = {
      FG_REASON_BELOW_PROBABILITY},
 };
 
+/* Who is recognised is, however unclear the face; who is not, is asked for a clearer one. */
+static void an_unclear_face_tries_again_instead_of_being_unknown(void **state)
+{
+    static const struct {
+        double probability;
+        int faces;
+        fg_reason quality;
+        const char *required;
+        fg_verdict verdict;
+        fg_reason reason;
+    } cases[] = {
+        {.97, 1, 0, NULL, FG_GRANTED, 0},
+        {.97, 1, 0, "roof", FG_DENIED, FG_REASON_RIGHT_MISSING},
+        {.5, 1, 0, NULL, FG_RETRY, FG_REASON_UNCLEAR},
+        {NAN, 1, 0, "roof", FG_RETRY, FG_REASON_UNCLEAR},
+        {.5, 1, FG_REASON_POSE, NULL, FG_RETRY, FG_REASON_POSE},
+        {.5, 2, 0, NULL, FG_RETRY, FG_REASON_SEVERAL_FACES},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fg_ranking ranking = sure;
+        fg_decision decision;
+        ranking.best.probability = cases[i].probability;
+        const fg_evidence evidence = {.faces = cases[i].faces,
+                                      .quality = cases[i].quality,
+                                      .unclear = true,
+                                      .ranking = &ranking,
+                                      .rights = lab_office,
+                                      .right_count = 2};
+        const fg_policy policy = {.threshold = 0.9, .required_right = cases[i].required};
+        fg_decide(&evidence, &policy, &decision);
+        assert_int_equal(decision.verdict, cases[i].verdict);
+        assert_int_equal(decision.reasons[0], cases[i].reason);
+        assert_int_equal(decision.reason_count, cases[i].reason != 0);
+    }
+}
+
 static void follows_the_table(void **state)
 {
     (void)state;
@@ -202,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(follows_the_table),
+        cmocka_unit_test(an_unclear_face_tries_again_instead_of_being_unknown),
         cmocka_unit_test(nobody_enrolled_is_nobody),
         cmocka_unit_test(rights_that_are_not_there_are_not_held),
         cmocka_unit_test(grants_only_where_everything_is_right),

@@ -43,7 +43,8 @@ static void the_mean_of_both_looks_is_the_embedding(void **state)
 {
     char folder[FOLDER_PATH], hash[2][65];
     /* Of the chip and of the chip mirrored, by a network that looks once, and by one that looks twice. */
-    float seen[2][2][FG_MAX_EMBEDDING], series[2][2][FG_MAX_EMBEDDING], mean[FG_MAX_EMBEDDING];
+    float seen[2][2][FG_MAX_EMBEDDING], series[2][2][FG_MAX_EMBEDDING], mean[FG_MAX_EMBEDDING],
+        magnitudes[2][2];
     double length = 0;
     int size = 0;
     (void)state;
@@ -59,7 +60,8 @@ static void the_mean_of_both_looks_is_the_embedding(void **state)
         for (int number = 0; number < 2; number++)
             assert_int_equal(fg_embed_in_series(session, &chip, number, series[mirror][number], NULL), FG_OK);
         for (int turned = 0; turned < 2; turned++) {
-            assert_int_equal(fg_embed(session, &chip, 1, seen[mirror][turned], NULL), FG_OK);
+            assert_int_equal(
+                fg_embed(session, &chip, 1, seen[mirror][turned], &magnitudes[mirror][turned], NULL), FG_OK);
             fg_frame_mirror(&chip);
         }
         fg_frame_deinit(&chip);
@@ -77,6 +79,10 @@ static void the_mean_of_both_looks_is_the_embedding(void **state)
     assert_true(cosine(seen[1][0], seen[1][1], size) > 0.999999);
     assert_true(cosine(seen[1][0], mean, size) > 0.999999);
     assert_true(fabs(cosine(seen[1][0], seen[1][0], size) - 1) < 1e-5);
+    /* Of both looks the mean, too. */
+    assert_true(magnitudes[0][0] > 1 && magnitudes[0][0] != magnitudes[0][1]);
+    for (int turned = 0; turned < 2; turned++)
+        assert_true(fabsf(magnitudes[1][turned] - (magnitudes[0][0] + magnitudes[0][1]) / 2) < 1e-3f);
     /* One look at each of a series, by turns where it counts. */
     for (int number = 0; number < 2; number++) {
         assert_memory_equal(series[0][number], seen[0][0], sizeof(float) * (size_t)size);
@@ -99,9 +105,9 @@ static void a_chip_of_another_size_is_refused(void **state)
     open_twin(folder, "vgg16-half-int8", true, &engine, &session);
     cut_chip(engine, session, &chips[0]);
     assert_int_equal(fg_frame_init(&chips[1], chips[0].width - 1, chips[0].height, NULL), FG_OK);
-    assert_int_equal(fg_embed(session, chips, 2, embeddings[0], &err), FG_ERR_USAGE);
+    assert_int_equal(fg_embed(session, chips, 2, embeddings[0], NULL, &err), FG_ERR_USAGE);
     assert_non_null(strstr(err.msg, "111 x 112"));
-    assert_int_equal(fg_embed(session, chips, 0, NULL, NULL), FG_OK);
+    assert_int_equal(fg_embed(session, chips, 0, NULL, NULL, NULL), FG_OK);
     assert_int_equal(fg_embed_in_series(session, &chips[1], 0, embeddings[0], &err), FG_ERR_USAGE);
     assert_non_null(strstr(err.msg, "111 x 112"));
     fg_frame_deinit(&chips[0]);

@@ -59,8 +59,8 @@ static void measure(const fg_engine *engine, fg_session *session, const char *ph
     assert_int_equal(fg_image_encode_png(&kept, &png, &png_size, NULL), FG_OK);
     assert_int_equal(fg_image_decode(&back, png, png_size, 0, NULL, "chip", NULL), FG_OK);
     assert_int_equal(fg_kept_align(engine, &back, variation, &again, NULL), FG_OK);
-    assert_int_equal(fg_embed(session, &direct, 1, a, NULL), FG_OK);
-    assert_int_equal(fg_embed(session, &again, 1, b, NULL), FG_OK);
+    assert_int_equal(fg_embed(session, &direct, 1, a, NULL, NULL), FG_OK);
+    assert_int_equal(fg_embed(session, &again, 1, b, NULL, NULL), FG_OK);
     for (int i = 0; i < fg_engine_info_view(engine)->embedding_size; i++)
         cosine += (double)a[i] * (double)b[i];
     m->cosines[m->count++] = cosine;

@@ -13,7 +13,7 @@ export async function show(main) {
   ];
   const answers = [
     ['good', 'check', 'Granted', 'a member, sure enough, with the right that is asked for'], ['bad', 'cross', 'Denied', 'a member, but without that right'],
-    ['unsure', 'unknown', 'Not recognised', 'a face, but no member, or not surely one'], ['info', 'retry', 'Try again', 'no face that can be used: too small, too dark, blurred, turned away'],
+    ['unsure', 'unknown', 'Not recognised', 'a face, but no member, or not surely one'], ['info', 'retry', 'Try again', 'no face that can be used: too small, too dark, blurred, turned away, covered'],
   ];
   main.append(h('div', {class: 'head'}, h('h1', {}, 'About')),
     h('div', {class: 'stack'},

@@ -57,14 +57,17 @@ export function lookThrough(video, onLook) {
 }
 
 const said = {
-  several_faces: 'One person at a time', face_too_small: 'Come closer', blurred: 'Hold still', too_dark: 'More light on the face, please',
-  too_bright: 'Step out of the strong light', pose: 'Look at the camera',
+  no_face: 'Show your face', several_faces: 'One person at a time', face_too_small: 'Come closer', blurred: 'Hold still', too_dark: 'More light on the face, please',
+  too_bright: 'Step out of the strong light', pose: 'Look at the camera', unclear: 'Nothing over the face, please',
 };
+
+// The same about a reason of a verdict, '' for one that has nothing to do with the picture.
+export const advice = word => said[word] || '';
 
 // One short line about what to do better, '' where all is well.
 export function hint(seen, {centred = false, mayTurn = false} = {}) {
   if (!seen) return '';
-  if (!seen.face) return 'Show your face';
+  if (!seen.face) return said.no_face;
   const [x, y, w, height] = seen.face.box;
   if (seen.reason === 'several_faces') return said.several_faces;
   if (w / seen.width < .12 || seen.reason === 'face_too_small') return said.face_too_small;

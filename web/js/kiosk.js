@@ -1,12 +1,13 @@
 // For a tablet at a door: full screen, one question, one answer in colour, sign and words.
 import {get, post, whenSignedOut} from './api.js';
-import {grab, hint, lookThrough, openCamera} from './camera.js';
+import {advice, grab, hint, lookThrough, openCamera} from './camera.js';
 import {h, icon, note} from './dom.js';
 import {forgetSession, loadSession, may} from './session.js';
 
 export const title = 'Kiosk';
 
 const HOLD_MS = 4000;        // an answer stays this long at least
+const ADVICE_MS = 1500;      // what to do better, likewise
 const GONE_MS = 1200;        // without a face: that person has left
 const LINGER_MS = 9000;      // who stays after an answer is asked about again after this long
 const SURE_UNKNOWN = 3;      // pictures; one bad picture turns nobody away
@@ -150,7 +151,10 @@ export async function show(main, go) {
       try { result = await post(`/api/v1/verify${right ? `?require=${encodeURIComponent(right)}` : ''}`, photo); } catch (failed) {
         return failed.status === 409 ? put('looking', 'Nothing is trained yet') : put('down');
       }
-      if (result.decision === 'retry') return;
+      if (result.decision === 'retry') {
+        holdUntil = performance.now() + ADVICE_MS;
+        return put('looking', advice(result.reasons[0]) || 'One moment…');
+      }
       if (result.decision === 'unknown' && ++misses < SURE_UNKNOWN) return;
       misses = 0;
       answeredAt = performance.now();

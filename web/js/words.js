@@ -2,7 +2,7 @@
 
 export const reasons = {
   no_face: 'no face', several_faces: 'several faces', face_too_small: 'too small', blurred: 'blurred', pose: 'turned away',
-  too_dark: 'too dark', too_bright: 'too bright', below_probability: 'not sure enough', not_a_member: 'not a member',
+  too_dark: 'too dark', too_bright: 'too bright', unclear: 'not clear enough', below_probability: 'not sure enough', not_a_member: 'not a member',
   ambiguous: 'looks like two members', right_missing: 'right missing', liveness_failed: 'not a live face',
 };
 export const reason = word => reasons[word] || word.replaceAll('_', ' ');
