@@ -397,7 +397,7 @@ static fg_code dequantise_constant(lowering *l, nn_node *node, fg_error *err)
     size_t inner = 1;
     if (!scale || (zero && zero->count != scale->count))
         return FAIL(l, node, FG_ERR_MODEL, "needs constant scales");
-    if (q->dtype == NN_F32)
+    if (q->dtype == NN_F32 || (zero && zero->dtype == NN_F32))
         return FAIL(l, node, FG_ERR_MODEL, "reads floats");
     axis = axis < 0 ? axis + q->shape.rank : axis;
     if (scale->count != 1 &&
@@ -426,11 +426,10 @@ static fg_code dequantise_constant(lowering *l, nn_node *node, fg_error *err)
         return rc;
     for (size_t i = 0; i < q->count; i++) {
         size_t s = scale->count == 1 ? 0 : i / inner % scale->count;
-        int64_t z = !zero                   ? 0
-                    : zero->dtype == NN_I8  ? zero->i8[s]
-                    : zero->dtype == NN_U8  ? zero->u8[s]
-                    : zero->dtype == NN_I64 ? zero->i64[s]
-                                            : 0;
+        int64_t z = !zero                  ? 0
+                    : zero->dtype == NN_I8 ? zero->i8[s]
+                    : zero->dtype == NN_U8 ? zero->u8[s]
+                                           : zero->i64[s];
         int64_t x = q->dtype == NN_I8 ? q->i8[i] : q->dtype == NN_U8 ? q->u8[i] : q->i64[i];
         out->f32[i] = (float)(x - z) * scale->f32[s];
     }

@@ -136,6 +136,89 @@ static void add_batchnorm(om_model *m, const char *name, const char *in, int c, 
     om_float(m, n, "momentum", 0.9f);
 }
 
+/* Weights as QuantizeLinear leaves them, made floats again by a DequantizeLinear of that name: signed around
+ * 0 with one scale for each of the first dimension or for all, or unsigned around 100. Returns the floats. */
+static float *add_integer_weights(om_model *m, const char *name, int rank, int a, int b, int c, int d,
+                                  unsigned seed, bool per_channel, bool is_unsigned)
+{
+    const size_t count = (size_t)a * (size_t)(b ? b : 1) * (size_t)(c ? c : 1) * (size_t)(d ? d : 1),
+                 scales = per_channel ? (size_t)a : 1;
+    const int64_t dims[4] = {a, b, c, d}, scale_dims[1] = {(int64_t)scales};
+    const float *random = om_random(m, count, seed), *steps = om_random(m, scales, seed + 1);
+    float *floats = om_own(m, count * sizeof *floats), *scale = om_own(m, scales * sizeof *scale);
+    uint8_t *bytes = om_own(m, count), *zeros = om_own(m, scales);
+    const int zero = is_unsigned ? 100 : 0, type = is_unsigned ? 2 : 3;
+    char part[3][32], inputs[128];
+    static const char *const parts[3] = {"q", "s", "z"};
+    for (int i = 0; i < 3; i++)
+        snprintf(part[i], sizeof part[i], "%s.%s", name, parts[i]);
+    for (size_t s = 0; s < scales; s++) {
+        scale[s] = 0.01f + 0.005f * steps[s];
+        zeros[s] = (uint8_t)zero;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const int q = (int)(random[i] * 100);
+        bytes[i] = (uint8_t)(q + zero);
+        floats[i] = (float)q * scale[i * scales / count];
+    }
+    om_tensor(m, part[0], type, bytes, count, rank, dims);
+    om_tensor(m, part[1], 1, scale, scales * sizeof *scale, per_channel, scale_dims);
+    om_tensor(m, part[2], type, zeros, scales, per_channel, scale_dims);
+    snprintf(inputs, sizeof inputs, "%s %s %s", part[0], part[1], part[2]);
+    Onnx__NodeProto *n = om_node(m, "DequantizeLinear", name, inputs);
+    om_int(m, n, "axis", 0);
+    return floats;
+}
+
+static void add_same3(om_model *m, const char *name, const char *inputs)
+{
+    Onnx__NodeProto *n = om_node(m, "Conv", name, inputs);
+    om_ints(m, n, "kernel_shape", 2, 3, 3);
+    om_ints(m, n, "pads", 4, 1, 1, 1, 1);
+}
+
+/* Whoever can use integers gets them, whoever cannot gets floats, of the same weights. */
+static void test_integer_weights(void **state)
+{
+    om_model *m = om_new(4, 8, 7, 13);
+    float factors[4] = {0.5f, 2.0f, -1.0f, 3.0f}, none[4] = {0}, scale[6], shift[6];
+    (void)state;
+    const float *w = add_integer_weights(m, "w", 4, 6, 4, 3, 3, 50, true, false);
+    const float *u = add_integer_weights(m, "u", 4, 5, 4, 3, 3, 52, false, true);
+    const float *rows = add_integer_weights(m, "rows", 2, 9, 6, 0, 0, 54, true, false);
+    const float *columns = add_integer_weights(m, "columns", 2, 6, 9, 0, 0, 56, false, false);
+    om_floats(m, "factors", factors, 4, 1, 4, 1, 1);
+    add_same3(m, "conv", "x w");
+    add_batchnorm(m, "normed", "conv", 6, 60, scale, shift); /* into the scales */
+    om_node(m, "Mul", "scaled", "x factors");
+    add_same3(m, "behind", "scaled w"); /* no scale for each input: floats */
+    add_same3(m, "unsigned", "x u");
+    om_node(m, "GlobalAveragePool", "mean", "normed");
+    om_node(m, "Flatten", "flat", "mean");
+    Onnx__NodeProto *n = om_node(m, "Gemm", "by_rows", "flat rows");
+    om_int(m, n, "transB", 1);
+    om_node(m, "MatMul", "by_columns", "flat columns");
+    static const char *const outputs[] = {"normed", "behind", "unsigned", "by_rows", "by_columns"};
+    for (size_t i = 0; i < sizeof outputs / sizeof outputs[0]; i++)
+        om_output(m, outputs[i]);
+    om_image x = random_input(m, 2, 4, 8, 7), scaled = om_image_new(m, 2, 4, 8, 7);
+    memcpy(scaled.v, x.v, om_count(&x) * sizeof *x.v);
+    om_affine(&scaled, factors, none);
+    om_image normed = om_conv(m, x, w, NULL, 6, 1, same3);
+    om_affine(&normed, scale, shift);
+    const om_window whole = {{8, 7}, {1, 1}, {0}, {0}, {1, 1}};
+    om_image mean = om_pool(m, normed, 'a', false, whole);
+    float *turned = om_own(m, 9 * 6 * sizeof *turned);
+    for (int o = 0; o < 9; o++)
+        for (int i = 0; i < 6; i++)
+            turned[o * 6 + i] = columns[i * 9 + o];
+    const om_image want[] = {normed, om_conv(m, scaled, w, NULL, 6, 1, same3),
+                             om_conv(m, x, u, NULL, 5, 1, same3), om_dense(m, mean, rows, NULL, 9),
+                             om_dense(m, mean, turned, NULL, 9)};
+    check(m, x, want, 5);
+    om_free(m);
+}
+
 static void test_conv_batchnorm_relu(void **state)
 {
     om_window q = {{3, 5}, {2, 1}, {1, 0}, {0, 2}, {1, 2}};
@@ -454,6 +537,7 @@ int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_conv_batchnorm_relu),
+        cmocka_unit_test(test_integer_weights),
         cmocka_unit_test(test_residual),
         cmocka_unit_test(test_groups_and_depthwise),
         cmocka_unit_test(test_normalised_input),

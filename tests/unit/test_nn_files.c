@@ -217,6 +217,21 @@ static void test_lying_tensors(void **state)
     assert_opens(m, FG_ERR_LIMIT, NULL);
 }
 
+/* Weights of integers whose zero points are none. */
+static void test_zero_points_of_floats(void **state)
+{
+    const int64_t dims[4] = {2, 3, 1, 1};
+    om_model *m = om_new(3, 8, 8, 13);
+    (void)state;
+    om_tensor(m, "q", 3, "abcdef", 6, 4, dims);
+    om_floats(m, "s", (float[]){1, 2}, 1, 2, 0, 0, 0);
+    om_floats(m, "z", (float[]){0, 0}, 1, 2, 0, 0, 0);
+    om_int(m, om_node(m, "DequantizeLinear", "w", "q s z"), "axis", 0);
+    om_node(m, "Conv", "c", "x w");
+    om_output(m, "c");
+    assert_opens(m, FG_ERR_MODEL, "reads floats");
+}
+
 /* Small constants that broadcast to ever larger ones. */
 static void test_constants_that_grow(void **state)
 {
@@ -641,6 +656,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_broken_graphs),
         cmocka_unit_test(test_lying_tensors),
         cmocka_unit_test(test_constants_that_grow),
+        cmocka_unit_test(test_zero_points_of_floats),
         cmocka_unit_test(test_damaged_bytes),
         cmocka_unit_test(test_deep_nesting),
         cmocka_unit_test(test_threads_and_sizes),
