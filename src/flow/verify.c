@@ -170,10 +170,10 @@ fg_code fg_verify(fg_worker *worker, const fg_verify_request *request, fg_verifi
         .right_count = v->member.right_count,
     };
     fg_decide(&evidence, &policy, &v->decision);
-    if (v->ranked && j.remote && j.verdict.refused && !v->unclear)
-        v->decision = (fg_decision){.verdict = FG_UNKNOWN, .reasons = {j.verdict.reason}, .reason_count = 1};
-    else if (v->ranked && j.remote && j.verdict.refused)
-        v->decision = (fg_decision){.verdict = FG_RETRY, .reasons = {FG_REASON_UNCLEAR}, .reason_count = 1};
+    if (v->ranked && j.remote && j.verdict.refused)
+        v->decision = (fg_decision){.verdict = v->unclear ? FG_RETRY : FG_UNKNOWN,
+                                    .reasons = {v->unclear ? FG_REASON_UNCLEAR : j.verdict.reason},
+                                    .reason_count = 1};
 
     /* An attempt that cannot be recorded is not answered: no entry without a trace. */
     const double decided = fg_clock_monotonic_ms();
