@@ -69,11 +69,11 @@ static fg_code check_size(const fg_engine *engine, const fg_frame *chip, fg_erro
 }
 
 fg_code fg_embed_in_series(fg_session *session, const fg_frame *chip, long number, float *embedding,
-                           fg_error *err)
+                           float *magnitude, fg_error *err)
 {
     const bool mirrored = session->engine->mirror && number % 2 != 0;
     fg_code rc = check_size(session->engine, chip, err);
-    return rc == FG_OK ? look(session, chip, mirrored, embedding, NULL, err) : rc;
+    return rc == FG_OK ? look(session, chip, mirrored, embedding, magnitude, err) : rc;
 }
 
 fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings, float *magnitudes,

@@ -155,6 +155,6 @@ fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *e
  * looks at each (a cosine of 0.9994 or more on five videos of 16 to 90 frames), in half the time. Of others
  * it is fg_embed. */
 fg_code fg_embed_in_series(fg_session *session, const fg_frame *chip, long number, float *embedding,
-                           fg_error *err) FG_MUST_CHECK;
+                           float *magnitude, fg_error *err) FG_MUST_CHECK;
 
 #endif

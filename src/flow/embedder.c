@@ -112,7 +112,7 @@ static fg_code embed_chip(using *u, const fg_template *t, fg_error *err)
         rc = fg_kept_align(u->app->engine, &kept, t->variation, &chip, err);
     if (rc == FG_OK)
         rc = t->sampled < 0 ? fg_embed(session, &chip, 1, embedding, NULL, err)
-                            : fg_embed_in_series(session, &chip, t->sampled, embedding, err);
+                            : fg_embed_in_series(session, &chip, t->sampled, embedding, NULL, err);
     if (rc == FG_OK)
         u->ids[u->batch++] = t->id;
     fg_buf_deinit(&png);

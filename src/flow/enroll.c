@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* In a video of a head that turns up to half of the faces are unclear; of one with dark glasses all are. */
+static const double unclear_share = 0.75;
+
 static fg_code keep_frame(fg_enrolling *e, int file, const fg_frame *frame, fg_error *err)
 {
     uint8_t *jpeg = NULL;
@@ -38,12 +41,13 @@ static fg_code add(fg_enrolling *e, int file, const fg_frame *frame, const fg_lo
     if (rc != FG_OK)
         return rc;
     fg_session *session = e->worker->session;
-    float *embedding = e->templates[e->template_count - 1].embedding;
+    float *embedding = e->templates[e->template_count - 1].embedding, magnitude = 0;
     double start = fg_clock_monotonic_ms();
-    rc = is_photo(e, file)
-             ? fg_embed(session, &look->chip, 1, embedding, NULL, err)
-             : fg_embed_in_series(session, &look->chip, frame->index / e->request->every, embedding, err);
+    rc = is_photo(e, file) ? fg_embed(session, &look->chip, 1, embedding, &magnitude, err)
+                           : fg_embed_in_series(session, &look->chip, frame->index / e->request->every,
+                                                embedding, &magnitude, err);
     e->report->embed_ms += fg_clock_monotonic_ms() - start;
+    e->report->unclear += magnitude < fg_engine_info_view(e->app->engine)->unclear_below;
     return rc;
 }
 
@@ -180,6 +184,7 @@ fg_code fg_enroll(fg_worker *worker, const fg_enroll_request *request, fg_enroll
     }
     for (int i = 0; i < request->file_count && rc == FG_OK; i++)
         rc = take_file(&e, i, err);
+    report->mostly_unclear = (double)report->unclear > unclear_share * (double)e.template_count;
     if (rc == FG_OK)
         rc = fg_enrolling_drop_odd(&e, err);
     if (rc == FG_OK)

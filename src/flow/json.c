@@ -101,10 +101,11 @@ json_t *fg_enroll_report_json(const fg_enroll_report *r, const char *member)
     json_t *alike = r->look_alike[0] ? json_pack("{s:s, s:o}", "member", r->look_alike, "similarity",
                                                  number(r->look_alike_similarity, 4))
                                      : json_null();
-    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o}", "member", member, "id",
-                     (json_int_t)r->member_id, "frames_sampled", (json_int_t)r->frames_sampled, "faces_used",
-                     (json_int_t)r->faces_used, "refused", refused_json(r->refused), "odd",
-                     (json_int_t)r->odd, "look_alike", alike, "files", files, "elapsed_ms",
+    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "member",
+                     member, "id", (json_int_t)r->member_id, "frames_sampled", (json_int_t)r->frames_sampled,
+                     "faces_used", (json_int_t)r->faces_used, "refused", refused_json(r->refused), "odd",
+                     (json_int_t)r->odd, "unclear", (json_int_t)r->unclear, "mostly_unclear",
+                     r->mostly_unclear, "look_alike", alike, "files", files, "elapsed_ms",
                      number(r->elapsed_ms, 1), "decode_ms", number(r->decode_ms, 1), "detect_ms",
                      number(r->detect_ms, 1), "embed_ms", number(r->embed_ms, 1));
 }

@@ -12,6 +12,7 @@ run 0 --json enroll --name Ada --role engineer --right lab --right office ada.mp
 json '.[0].member' Ada
 json '.[0].faces_used > 10' true
 json '.[0].frames_sampled >= .[0].faces_used' true
+json '.[0].mostly_unclear' false
 run 0 enroll --name "Bob B." --role guest bob.mp4
 says out "Bob B. is enrolled"
 says err "next: facegate"
@@ -78,6 +79,10 @@ json '.[0] | [.decision, (.member | tostring), .reasons[0]] | join(" ")' "retry 
 json '.[0].probability < 0.9' true
 run 3 verify covered.jpg
 says out "sunglasses"
+run 0 --data covered enroll --name Otto --role guest covered.jpg
+says err "can hardly be made out"
+run 0 --data covered --json enroll --name Clear --role guest stranger.jpg
+json '.[0] | [.unclear, .mostly_unclear] | tojson' '[0,false]'
 for photo in stranger covered; do
     run 0 --json embed --out $photo.npy $photo.jpg
     jq '.magnitudes[0]' out >>magnitudes

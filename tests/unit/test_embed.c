@@ -58,7 +58,8 @@ static void the_mean_of_both_looks_is_the_embedding(void **state)
         snprintf(hash[mirror], sizeof hash[mirror], "%s", fg_engine_info_view(engine)->model_hash);
         cut_chip(engine, session, &chip);
         for (int number = 0; number < 2; number++)
-            assert_int_equal(fg_embed_in_series(session, &chip, number, series[mirror][number], NULL), FG_OK);
+            assert_int_equal(fg_embed_in_series(session, &chip, number, series[mirror][number], NULL, NULL),
+                             FG_OK);
         for (int turned = 0; turned < 2; turned++) {
             assert_int_equal(
                 fg_embed(session, &chip, 1, seen[mirror][turned], &magnitudes[mirror][turned], NULL), FG_OK);
@@ -108,7 +109,7 @@ static void a_chip_of_another_size_is_refused(void **state)
     assert_int_equal(fg_embed(session, chips, 2, embeddings[0], NULL, &err), FG_ERR_USAGE);
     assert_non_null(strstr(err.msg, "111 x 112"));
     assert_int_equal(fg_embed(session, chips, 0, NULL, NULL, NULL), FG_OK);
-    assert_int_equal(fg_embed_in_series(session, &chips[1], 0, embeddings[0], &err), FG_ERR_USAGE);
+    assert_int_equal(fg_embed_in_series(session, &chips[1], 0, embeddings[0], NULL, &err), FG_ERR_USAGE);
     assert_non_null(strstr(err.msg, "111 x 112"));
     fg_frame_deinit(&chips[0]);
     fg_frame_deinit(&chips[1]);

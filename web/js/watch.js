@@ -69,6 +69,7 @@ export async function watch(main, id) {
     status.textContent = `${plural(r.faces_used, 'face')} of ${plural(r.frames_sampled, 'frame')} are used`
       + (r.odd ? `; ${plural(r.odd, 'picture')} looked like somebody else and ${r.odd === 1 ? 'was' : 'were'} dropped` : '') + '.';
     outcome.replaceChildren(note('good', h('div', {class: 'row between'}, h('span', {}, 'Next: train, so that this face is known at the door.'), h('a', {class: 'button main', href: '/train'}, 'Train'))));
+    if (r.mostly_unclear) outcome.append(note('unsure', 'The face can hardly be made out. If sunglasses, a mask or a hat cover it, remove the member and add them again without.'));
     if (r.look_alike) outcome.append(note('unsure', `This face is much like that of ${r.look_alike.member}. If it is the same person, remove one of the two.`));
     actions.replaceChildren(h('a', {class: 'button', href: '/add'}, icon('plus'), 'Add another'), h('a', {class: 'button', href: `/member?id=${r.id}`}, `See ${who}`), h('a', {class: 'button plain', href: '/team'}, 'Back to the team'));
   }
