@@ -3,8 +3,8 @@
 
     sudo tests/cloud/image.py [--keep] [WORK]
 
-Needs root, debootstrap, ffmpeg and the network, 4 GB below WORK (default: a folder in /var/tmp) and a quarter of an hour; so it is not
-part of script/test. Knows FROM ... AS, WORKDIR, COPY [--from], RUN, ENV, USER, EXPOSE, ENTRYPOINT and CMD.
+Needs root, debootstrap, ffmpeg and the network, 4 GB below WORK (default: a folder in /var/tmp) and up to a quarter of an hour; so it is
+not part of script/test. Knows FROM ... AS, WORKDIR, COPY [--from], RUN, ENV, USER, EXPOSE, ENTRYPOINT and CMD.
 """
 import argparse
 import fnmatch
