@@ -31,8 +31,7 @@ static fg_engine *open_engine(const char *embedder)
     fg_error err = {0};
     const char *shared = shared_path("models/openvino");
     snprintf(path, sizeof path, "%s/models:%s", getenv("FACEGATE_SOURCE"), shared ? shared : "");
-    const fg_engine_options options = {
-        .model_path = path, .embedder = embedder, .precision = FG_PRECISION_F32};
+    const fg_engine_options options = {.model_path = path, .embedder = embedder};
     if (fg_engine_open(&engine, &options, &err) != FG_OK)
         fail_msg("%s", err.msg);
     return engine;
