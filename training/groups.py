@@ -4,7 +4,8 @@
     groups.py POOL TEACHER MODEL.onnx
 
 UTKFace names no identities, so no verification error can be given by group; the cosine to the teacher's answer is what
-these labels allow. The labels are the data set's own, and coarse.
+these labels allow. The labels are the data set's own, and coarse. Then the same of faces that it was trained with, for comparison, and
+of those of both that have their hair and surroundings.
 """
 import argparse
 import collections
@@ -15,7 +16,7 @@ import numpy as np
 import torch
 
 from distill_embedder import Teacher
-from faces import HELD_OUT
+from faces import HELD_OUT, Faces
 from measure import embeddings
 
 GENDER, RACE = ('male', 'female'), ('White', 'Black', 'Asian', 'Indian', 'other')
@@ -30,9 +31,13 @@ def main():
     for f in sorted(glob.glob(a.pool + '/chips*.names')):
         chips.append(np.load(f.replace('.names', '.npy'), mmap_mode='r')[::HELD_OUT])
         names += open(f).read().splitlines()[::HELD_OUT]
-    chips, teacher = np.concatenate(chips), Teacher(a.teacher, 'cpu')
-    targets = torch.cat([teacher(x.permute(0, 3, 1, 2).float()) for x in torch.from_numpy(chips).split(32)]).numpy()
-    cos = (embeddings(a.model, chips, False) * targets).sum(1)
+    teacher = Teacher(a.teacher, 'cpu')
+
+    def cosines(chips):
+        targets = torch.cat([teacher(x.permute(0, 3, 1, 2).float()) for x in torch.from_numpy(chips).split(32)]).numpy()
+        return (embeddings(a.model, chips, False) * targets).sum(1)
+
+    cos = cosines(np.concatenate(chips))
     groups = collections.defaultdict(list)
     for name, c in zip(names, cos):
         groups['all'].append(c)
@@ -48,6 +53,11 @@ def main():
     for k in sorted(groups, key=lambda g: (g != 'all', g)):
         v = np.array(groups[k])
         print(f'| {k} | {len(v)} | {v.mean():.3f} | {np.percentile(v, 10):.3f} |')
+    faces = Faces(a.pool, 'cpu')
+    print('\n| | faces | mean cosine |\n|---|---|---|')
+    for what, places in (('trained with', faces.known), ('held out', faces.held), ('trained with, whole', faces.whole), ('held out, whole', faces.held_whole)):
+        some = faces.chips[places[::max(1, len(places) // 400)]].numpy()
+        print(f'| {what} | {len(some)} | {cosines(some).mean():.3f} |')
 
 
 if __name__ == '__main__':
