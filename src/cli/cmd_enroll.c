@@ -66,10 +66,11 @@ fg_code fg_cmd_enroll(fg_cli *cli, fg_error *err)
         fg_cli_note(cli, "note: %ld face%s of somebody else dropped", report.odd,
                     report.odd == 1 ? " was" : "s were");
     if (report.mostly_unclear)
-        fg_cli_note(cli,
-                    "note: %ld face%s can hardly be made out: if sunglasses, a mask or a hat cover the face, "
-                    "remove the member and enrol again without",
-                    report.unclear, fg_cli_s(report.unclear));
+        fg_cli_note(
+            cli,
+            "note: %ld of %ld face%s can hardly be made out; if sunglasses, a mask or a hat cover the face, "
+            "remove the member and enrol again without",
+            report.unclear, report.faces_used + report.odd, fg_cli_s(report.faces_used + report.odd));
     if (report.look_alike[0])
         fg_cli_note(cli,
                     "note: looks very much like %s (similarity %.2f): is this one person under two names?",

@@ -68,14 +68,6 @@ static fg_code check_size(const fg_engine *engine, const fg_frame *chip, fg_erro
     return FG_OK;
 }
 
-fg_code fg_embed_in_series(fg_session *session, const fg_frame *chip, long number, float *embedding,
-                           float *magnitude, fg_error *err)
-{
-    const bool mirrored = session->engine->mirror && number % 2 != 0;
-    fg_code rc = check_size(session->engine, chip, err);
-    return rc == FG_OK ? look(session, chip, mirrored, embedding, magnitude, err) : rc;
-}
-
 fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings, float *magnitudes,
                  fg_error *err)
 {
@@ -106,4 +98,14 @@ fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *e
             magnitudes[i] = magnitude;
     }
     return FG_OK;
+}
+
+fg_code fg_embed_chip(fg_session *session, const fg_frame *chip, long number, float *embedding,
+                      float *magnitude, fg_error *err)
+{
+    const bool mirrored = session->engine->mirror && number % 2 != 0;
+    if (number < 0)
+        return fg_embed(session, chip, 1, embedding, magnitude, err);
+    fg_code rc = check_size(session->engine, chip, err);
+    return rc == FG_OK ? look(session, chip, mirrored, embedding, magnitude, err) : rc;
 }

@@ -150,11 +150,10 @@ fg_reason fg_quality_judge(const fg_face *face, const fg_quality *quality, const
  * the embedder's own units. */
 fg_code fg_embed(fg_session *session, const fg_frame *chips, int count, float *embeddings, float *magnitudes,
                  fg_error *err) FG_MUST_CHECK;
-/* The number-th chip of a series that shows one face again and again, as a video's sampled frames do. Of a
- * model with "mirror" it is looked at once, every second chip mirrored: the mean of a series is that of both
- * looks at each (a cosine of 0.9994 or more on five videos of 16 to 90 frames), in half the time. Of others
- * it is fg_embed. */
-fg_code fg_embed_in_series(fg_session *session, const fg_frame *chip, long number, float *embedding,
-                           float *magnitude, fg_error *err) FG_MUST_CHECK;
+/* One chip, alone (number -1: as fg_embed) or the number-th of a series that shows one face again and again,
+ * as a video's sampled frames do. Of a model with "mirror" a chip of a series is looked at once, every second
+ * one mirrored, in half the time: over a series the mean is nearly that of both looks at each. */
+fg_code fg_embed_chip(fg_session *session, const fg_frame *chip, long number, float *embedding,
+                      float *magnitude, fg_error *err) FG_MUST_CHECK;
 
 #endif

@@ -392,7 +392,7 @@ static fg_code bench_video(bench *b, fg_error *err)
         look_ms += fg_clock_thread_ms() - decoded;
         start = fg_clock_thread_ms();
         if (rc == FG_OK && look.reason == FG_REASON_NONE)
-            rc = fg_embed_in_series(b->worker->session, &look.chip, frames, embedding, NULL, err);
+            rc = fg_embed_chip(b->worker->session, &look.chip, frames, embedding, NULL, err);
         embed += fg_clock_thread_ms() - start;
         frames++;
         fg_look_deinit(&look);

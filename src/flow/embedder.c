@@ -100,8 +100,6 @@ static fg_code flush(using *u, fg_error *err)
 
 static fg_code embed_chip(using *u, const fg_template *t, fg_error *err)
 {
-    fg_session *session = u->worker->session;
-    float *embedding = u->embeddings + (size_t)u->batch * (size_t)u->info->embedding_size;
     fg_frame kept = {0}, chip = {0};
     fg_buf png;
     fg_buf_init(&png, MAX_CHIP_BYTES);
@@ -111,8 +109,8 @@ static fg_code embed_chip(using *u, const fg_template *t, fg_error *err)
     if (rc == FG_OK)
         rc = fg_kept_align(u->app->engine, &kept, t->variation, &chip, err);
     if (rc == FG_OK)
-        rc = t->sampled < 0 ? fg_embed(session, &chip, 1, embedding, NULL, err)
-                            : fg_embed_in_series(session, &chip, t->sampled, embedding, NULL, err);
+        rc = fg_embed_chip(u->worker->session, &chip, t->sampled,
+                           u->embeddings + (size_t)u->batch * (size_t)u->info->embedding_size, NULL, err);
     if (rc == FG_OK)
         u->ids[u->batch++] = t->id;
     fg_buf_deinit(&png);

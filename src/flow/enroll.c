@@ -13,9 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In a video of a head that turns up to half of the faces are unclear; of one with dark glasses all are. */
-static const double unclear_share = 0.75;
-
 static fg_code keep_frame(fg_enrolling *e, int file, const fg_frame *frame, fg_error *err)
 {
     uint8_t *jpeg = NULL;
@@ -35,19 +32,17 @@ static bool is_photo(const fg_enrolling *e, int file)
 }
 
 /* The face of a look becomes a template. */
-static fg_code add(fg_enrolling *e, int file, const fg_frame *frame, const fg_look *look, fg_error *err)
+static fg_code add(fg_enrolling *e, int file, const fg_frame *frame, const fg_look *look, float *magnitude,
+                   fg_error *err)
 {
     fg_code rc = fg_enrolling_add(e, file, frame, look, err);
     if (rc != FG_OK)
         return rc;
-    fg_session *session = e->worker->session;
-    float *embedding = e->templates[e->template_count - 1].embedding, magnitude = 0;
     double start = fg_clock_monotonic_ms();
-    rc = is_photo(e, file) ? fg_embed(session, &look->chip, 1, embedding, &magnitude, err)
-                           : fg_embed_in_series(session, &look->chip, frame->index / e->request->every,
-                                                embedding, &magnitude, err);
+    rc = fg_embed_chip(e->worker->session, &look->chip,
+                       is_photo(e, file) ? -1 : frame->index / e->request->every,
+                       e->templates[e->template_count - 1].embedding, magnitude, err);
     e->report->embed_ms += fg_clock_monotonic_ms() - start;
-    e->report->unclear += magnitude < fg_engine_info_view(e->app->engine)->unclear_below;
     return rc;
 }
 
@@ -63,7 +58,7 @@ static fg_code add_variations(fg_enrolling *e, int file, const fg_frame *frame, 
         varied.chip = (fg_frame){0};
         rc = fg_vary(e->app->engine, frame, look->face.points, v, &varied.chip, err);
         if (rc == FG_OK)
-            rc = add(e, file, &numbered, &varied, err);
+            rc = add(e, file, &numbered, &varied, NULL, err);
         fg_frame_deinit(&varied.chip);
     }
     return rc;
@@ -79,6 +74,7 @@ static fg_code take_frame(fg_enrolling *e, int file, const fg_frame *frame, fg_e
 {
     fg_enroll_file_report *file_report = &e->report->files[file];
     fg_look look = {0};
+    float magnitude = 0;
     double start = fg_clock_monotonic_ms();
     fg_code rc = fg_look_at(e->worker, frame, &look, err);
     e->report->detect_ms += fg_clock_monotonic_ms() - start;
@@ -93,7 +89,9 @@ static fg_code take_frame(fg_enrolling *e, int file, const fg_frame *frame, fg_e
         e->request->seen(e->request->seen_context, file, frame, &look);
     if (look.reason != FG_REASON_NONE)
         goto done;
-    rc = add(e, file, frame, &look, err);
+    rc = add(e, file, frame, &look, &magnitude, err);
+    if (rc == FG_OK)
+        e->report->unclear += magnitude < fg_engine_info_view(e->app->engine)->unclear_below;
     if (rc == FG_OK && single_photo(e))
         rc = add_variations(e, file, frame, &look, err);
     file_report->faces_used += rc == FG_OK;
@@ -184,7 +182,6 @@ fg_code fg_enroll(fg_worker *worker, const fg_enroll_request *request, fg_enroll
     }
     for (int i = 0; i < request->file_count && rc == FG_OK; i++)
         rc = take_file(&e, i, err);
-    report->mostly_unclear = (double)report->unclear > unclear_share * (double)e.template_count;
     if (rc == FG_OK)
         rc = fg_enrolling_drop_odd(&e, err);
     if (rc == FG_OK)

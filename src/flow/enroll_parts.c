@@ -16,6 +16,9 @@
 static const float odd_share = 0.35f;
 /* More odd ones than this share: not a passer-by but a video of two people. */
 static const double max_odd_share = 0.34;
+/* In a video of a head that turns up to half of the faces are unclear; with something over the eyes, nearly
+ * all. */
+static const double unclear_share = 0.75;
 /* Two members whose mean templates are this similar are named to the team lead. */
 static const float look_alike = 0.55f;
 
@@ -237,6 +240,7 @@ fg_code fg_enrolling_check(fg_enrolling *e, fg_error *err)
         for (int k = 0; k < FG_REASON_COUNT; k++)
             r->refused[k] += r->files[i].refused[k];
     }
+    r->mostly_unclear = (double)r->unclear > unclear_share * (double)(r->faces_used + r->odd);
     if (e->template_count > 0)
         return FG_OK;
     for (int k = 0; k < FG_REASON_COUNT; k++)

@@ -113,7 +113,7 @@ typedef struct fg_enroll_report {
     int64_t member_id;
     long frames_sampled, faces_used, refused[FG_REASON_COUNT];
     long odd;            /* usable, but of somebody else than the rest: dropped */
-    long unclear;        /* used, but they can hardly be made out (see fg_evidence) ... */
+    long unclear;        /* usable, but they can hardly be made out (see fg_evidence) ... */
     bool mostly_unclear; /* ... and are so many that not the head turns, but something covers the face */
     fg_enroll_file_report *files; /* file_count of them */
     int file_count;

@@ -79,8 +79,11 @@ json '.[0] | [.decision, (.member | tostring), .reasons[0]] | join(" ")' "retry 
 json '.[0].probability < 0.9' true
 run 3 verify covered.jpg
 says out "sunglasses"
+ffmpeg -loglevel error -loop 1 -framerate 25 -t 2 -i covered.jpg -pix_fmt yuv420p -y covered.mp4 || bad=1
 run 0 --data covered enroll --name Otto --role guest covered.jpg
-says err "can hardly be made out"
+says err "1 of 1 face can hardly be made out"
+run 0 --data covered --json enroll --name "Otto, filmed" --role guest covered.mp4
+json '.[0] | .mostly_unclear and .unclear == .faces_used' true
 run 0 --data covered --json enroll --name Clear --role guest stranger.jpg
 json '.[0] | [.unclear, .mostly_unclear] | tojson' '[0,false]'
 for photo in stranger covered; do

@@ -24,8 +24,8 @@ static double cosine(const float *a, const float *b, int size)
     return sum;
 }
 
-/* A face of the fixtures, aligned. */
-static void cut_chip(const fg_engine *engine, fg_session *session, fg_frame *chip)
+/* A face of the fixtures, aligned: as it is, or a variation of it. */
+static void cut_varied_chip(const fg_engine *engine, fg_session *session, int variation, fg_frame *chip)
 {
     char path[4200];
     fg_frame frame;
@@ -35,8 +35,13 @@ static void cut_chip(const fg_engine *engine, fg_session *session, fg_frame *chi
     assert_int_equal(fg_image_load(&frame, path, 0, NULL, NULL), FG_OK);
     assert_int_equal(fg_detect(session, &frame, &face, 1, &count, NULL), FG_OK);
     assert_int_equal(count, 1);
-    assert_int_equal(fg_align(engine, &frame, face.points, chip, NULL), FG_OK);
+    assert_int_equal(fg_vary(engine, &frame, face.points, variation, chip, NULL), FG_OK);
     fg_frame_deinit(&frame);
+}
+
+static void cut_chip(const fg_engine *engine, fg_session *session, fg_frame *chip)
+{
+    cut_varied_chip(engine, session, 0, chip);
 }
 
 static void the_mean_of_both_looks_is_the_embedding(void **state)
@@ -58,7 +63,7 @@ static void the_mean_of_both_looks_is_the_embedding(void **state)
         snprintf(hash[mirror], sizeof hash[mirror], "%s", fg_engine_info_view(engine)->model_hash);
         cut_chip(engine, session, &chip);
         for (int number = 0; number < 2; number++)
-            assert_int_equal(fg_embed_in_series(session, &chip, number, series[mirror][number], NULL, NULL),
+            assert_int_equal(fg_embed_chip(session, &chip, number, series[mirror][number], NULL, NULL),
                              FG_OK);
         for (int turned = 0; turned < 2; turned++) {
             assert_int_equal(
@@ -93,6 +98,47 @@ static void the_mean_of_both_looks_is_the_embedding(void **state)
     assert_string_not_equal(hash[0], hash[1]);
 }
 
+/* With half of the looks: what a video of a face comes to. */
+static void the_mean_of_a_series_is_nearly_that_of_both_looks_at_each(void **state)
+{
+    char folder[FOLDER_PATH];
+    fg_engine *engine;
+    fg_session *session;
+    float sums[3][FG_MAX_EMBEDDING] = {{0}}; /* alone, as a series, and one look at each without turns */
+    (void)state;
+    assert_true(folder_make(folder));
+    open_twin(folder, "vgg16-half-int8", true, &engine, &session);
+    const int size = fg_engine_info_view(engine)->embedding_size;
+    for (int v = 0; v < FG_VARIATIONS; v++) {
+        const long numbers[3] = {-1, v, 0};
+        float alone[FG_MAX_EMBEDDING], seen[FG_MAX_EMBEDDING];
+        fg_frame chip;
+        cut_varied_chip(engine, session, v, &chip);
+        if (v % 2) /* these come mirrored, which a camera's pictures do not by turns */
+            fg_frame_mirror(&chip);
+        assert_int_equal(fg_embed(session, &chip, 1, alone, NULL, NULL), FG_OK);
+        for (int k = 0; k < 3; k++) {
+            assert_int_equal(fg_embed_chip(session, &chip, numbers[k], seen, NULL, NULL), FG_OK);
+            if (numbers[k] < 0)
+                assert_memory_equal(seen, alone, sizeof(float) * (size_t)size);
+            for (int i = 0; i < size; i++)
+                sums[k][i] += seen[i];
+        }
+        fg_frame_deinit(&chip);
+    }
+    double likeness[3];
+    for (int k = 0; k < 3; k++)
+        likeness[k] = cosine(sums[0], sums[k], size) /
+                      sqrt(cosine(sums[0], sums[0], size) * cosine(sums[k], sums[k], size));
+    print_message("the mean of a series to that of both looks at each: %.4f; without turns: %.4f\n",
+                  likeness[1], likeness[2]);
+    assert_true(likeness[1] > 0.995);
+    assert_true(likeness[1] > likeness[2]);
+    fg_session_free(session);
+    fg_engine_close(engine);
+    folder_remove(folder);
+}
+
 static void a_chip_of_another_size_is_refused(void **state)
 {
     char folder[FOLDER_PATH];
@@ -109,7 +155,7 @@ static void a_chip_of_another_size_is_refused(void **state)
     assert_int_equal(fg_embed(session, chips, 2, embeddings[0], NULL, &err), FG_ERR_USAGE);
     assert_non_null(strstr(err.msg, "111 x 112"));
     assert_int_equal(fg_embed(session, chips, 0, NULL, NULL, NULL), FG_OK);
-    assert_int_equal(fg_embed_in_series(session, &chips[1], 0, embeddings[0], NULL, &err), FG_ERR_USAGE);
+    assert_int_equal(fg_embed_chip(session, &chips[1], 0, embeddings[0], NULL, &err), FG_ERR_USAGE);
     assert_non_null(strstr(err.msg, "111 x 112"));
     fg_frame_deinit(&chips[0]);
     fg_frame_deinit(&chips[1]);
@@ -122,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_mean_of_both_looks_is_the_embedding),
+        cmocka_unit_test(the_mean_of_a_series_is_nearly_that_of_both_looks_at_each),
         cmocka_unit_test(a_chip_of_another_size_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
