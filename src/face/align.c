@@ -30,6 +30,15 @@ fg_code fg_similarity_fit(fg_similarity *map, const fg_point *from, const fg_poi
     return FG_OK;
 }
 
+fg_code fg_landmarks_fit(fg_similarity *map, const fg_point landmarks[FG_LANDMARKS],
+                         const fg_point places[FG_LANDMARKS], fg_error *err)
+{
+    fg_point from[FG_LANDMARKS];
+    for (int i = 0; i < FG_LANDMARKS; i++)
+        from[i] = (fg_point){landmarks[i].x - FG_FIRST_PIXEL, landmarks[i].y - FG_FIRST_PIXEL};
+    return fg_similarity_fit(map, from, places, FG_LANDMARKS, err);
+}
+
 static fg_similarity inverse(const fg_similarity *m)
 {
     double d = m->a * m->a + m->b * m->b, a = m->a / d, b = -m->b / d;

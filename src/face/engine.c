@@ -220,7 +220,7 @@ fg_code fg_align(const fg_engine *engine, const fg_frame *frame, const fg_point 
 {
     fg_similarity map;
     memset(chip, 0, sizeof *chip);
-    fg_code rc = fg_similarity_fit(&map, points, engine->template, FG_LANDMARKS, err);
+    fg_code rc = fg_landmarks_fit(&map, points, engine->template, err);
     return rc == FG_OK ? fg_similarity_warp(chip, frame, &map, engine->info.chip_size, err) : rc;
 }
 
@@ -231,8 +231,9 @@ void fg_face_scale(fg_face *face, double factor)
     face->y *= f;
     face->width *= f;
     face->height *= f;
+    const float corner = FG_FIRST_PIXEL - .5f; /* of the frame: what stays where it is */
     for (int i = 0; i < FG_LANDMARKS; i++) {
-        face->points[i].x *= f;
-        face->points[i].y *= f;
+        face->points[i].x = (face->points[i].x - corner) * f + corner;
+        face->points[i].y = (face->points[i].y - corner) * f + corner;
     }
 }

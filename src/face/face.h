@@ -11,8 +11,10 @@
 #include "nn/nn.h"
 
 typedef struct fg_point {
-    float x, y; /* pixels of the upright frame */
+    float x, y; /* pixels of the upright frame, counted from 1 as the published cascade does: the centre of
+                   the first pixel is FG_FIRST_PIXEL either way */
 } fg_point;
+enum { FG_FIRST_PIXEL = 1 };
 
 /* The order of landmarks everywhere: as seen in the picture. */
 enum { FG_LEFT_EYE, FG_RIGHT_EYE, FG_NOSE, FG_LEFT_MOUTH, FG_RIGHT_MOUTH, FG_LANDMARKS };

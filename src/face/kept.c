@@ -23,7 +23,7 @@ fg_code fg_kept_cut(const fg_frame *frame, const fg_point points[FG_LANDMARKS], 
     fg_point to[FG_LANDMARKS];
     *kept = (fg_frame){0};
     landmarks(to, CORE, MARGIN);
-    fg_code rc = fg_similarity_fit(&map, points, to, FG_LANDMARKS, err);
+    fg_code rc = fg_landmarks_fit(&map, points, to, err);
     return rc == FG_OK ? fg_similarity_warp(kept, frame, &map, FG_KEPT_CHIP, err) : rc;
 }
 
@@ -37,8 +37,8 @@ fg_code fg_kept_align(const fg_engine *engine, const fg_frame *kept, int variati
     if (variation < 0 || variation >= FG_VARIATIONS)
         return FG_FAIL(err, FG_ERR_INPUT, "variation %d of a photo: there are %d", variation, FG_VARIATIONS);
     if (kept->width == FG_KEPT_CHIP)
-        landmarks(points, CORE, MARGIN);
+        landmarks(points, CORE, MARGIN + FG_FIRST_PIXEL);
     else
-        landmarks(points, (float)kept->width, 0);
+        landmarks(points, (float)kept->width, FG_FIRST_PIXEL);
     return fg_vary(engine, kept, points, variation, chip, err);
 }

@@ -419,16 +419,17 @@ static fg_code cascade(fg_mtcnn_run *run, int *count, fg_error *err)
     return rc == FG_OK ? conclude(run, count, err) : rc;
 }
 
-/* Back to the pixels of the picture before it was halved: pixel i of the half is pixels 2 i and 2 i + 1. */
+/* Back to the pixels of the picture before it was halved: pixel i of the half, counted from 1, is pixels 2 i
+ * - 1 and 2 i. */
 static void enlarge(fg_box *boxes, int count)
 {
     for (int i = 0; i < count; i++) {
         fg_box *b = &boxes[i];
         float *v[] = {&b->x1, &b->y1, &b->x2, &b->y2};
         for (size_t k = 0; k < 4; k++)
-            *v[k] = *v[k] * 2 + .5f;
+            *v[k] = *v[k] * 2 - .5f;
         for (int k = 0; k < 2 * FG_LANDMARKS; k++)
-            b->points[k] = b->points[k] * 2 + .5f;
+            b->points[k] = b->points[k] * 2 - .5f;
     }
 }
 

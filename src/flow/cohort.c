@@ -27,7 +27,8 @@ static fg_code cut(const fg_engine *engine, const fg_model *cohort, const fg_fra
     };
     fg_point points[FG_LANDMARKS];
     for (int k = 0; k < FG_LANDMARKS; k++)
-        points[k] = (fg_point){cohort->points[k][0] * (float)size, cohort->points[k][1] * (float)size};
+        points[k] = (fg_point){cohort->points[k][0] * (float)size + FG_FIRST_PIXEL,
+                               cohort->points[k][1] * (float)size + FG_FIRST_PIXEL};
     return fg_align(engine, &tile, points, chip, err);
 }
 
