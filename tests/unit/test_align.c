@@ -70,6 +70,27 @@ static void test_fit_is_the_least_squares(void **state)
     }
 }
 
+/* A face's pixels come to the same place, however large the picture of it is: landmarks that are a pixel off
+ * would move it by a pixel of the picture. */
+static void test_landmarks_count_from_the_first_pixel(void **state)
+{
+    (void)state;
+    for (int size = 32; size <= 512; size *= 4) {
+        fg_point points[FG_LANDMARKS], to[FG_LANDMARKS];
+        fg_similarity map;
+        for (int i = 0; i < FG_LANDMARKS; i++) {
+            to[i] = (fg_point){template[i].x * 127, template[i].y * 127};
+            points[i] = (fg_point){template[i].x * (float)(size - 1) + FG_FIRST_PIXEL,
+                                   template[i].y * (float)(size - 1) + FG_FIRST_PIXEL};
+        }
+        assert_int_equal(fg_landmarks_fit(&map, points, to, NULL), FG_OK);
+        fg_point first = apply(&map, (fg_point){0, 0}),
+                 last = apply(&map, (fg_point){(float)(size - 1), (float)(size - 1)});
+        assert_true(hypot((double)first.x, (double)first.y) < 1e-3);
+        assert_true(hypot((double)last.x - 127, (double)last.y - 127) < 1e-3);
+    }
+}
+
 static void test_fit_refuses_senseless_points(void **state)
 {
     fg_point same[FG_LANDMARKS], wild[FG_LANDMARKS];
@@ -250,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fit_recovers_a_similarity),
         cmocka_unit_test(test_fit_is_the_least_squares),
+        cmocka_unit_test(test_landmarks_count_from_the_first_pixel),
         cmocka_unit_test(test_fit_refuses_senseless_points),
         cmocka_unit_test(test_warp_shifts_and_repeats_edges),
         cmocka_unit_test(test_warp_turns),

@@ -398,25 +398,47 @@ static fg_face only_face(fg_session *own, const fg_frame *frame)
     return face;
 }
 
-/* How far the landmarks of pictures lie from those of the pictures mirrored: the mean, in widths of the face.
- */
-static double asymmetry(fg_session *own)
+/* Landmarks of a picture less those of the picture mirrored, turned back. */
+typedef struct sidedness {
+    double distance; /* mean, in widths of the face */
+    double shift;    /* mean of x, in pixels */
+} sidedness;
+
+static sidedness measure_sides(fg_session *own)
 {
     static const int other[FG_LANDMARKS] = {1, 0, 2, 4, 3};
-    double sum = 0;
+    const int count = PEOPLE * FG_LANDMARKS;
+    sidedness s = {0};
     for (int i = 0; i < PEOPLE; i++) {
         fg_frame frame;
         load_person(i, &frame);
         fg_face a = only_face(own, &frame);
         fg_frame_mirror(&frame);
         fg_face b = only_face(own, &frame);
-        for (int k = 0; k < FG_LANDMARKS; k++)
-            sum += hypot((double)(a.points[k].x - ((float)frame.width - b.points[other[k]].x)),
-                         (double)(a.points[k].y - b.points[other[k]].y)) /
-                   (double)a.width;
+        const float ends = 2 * FG_FIRST_PIXEL + (float)frame.width - 1; /* first and last pixel */
+        for (int k = 0; k < FG_LANDMARKS; k++) {
+            double dx = (double)(a.points[k].x - (ends - b.points[other[k]].x));
+            s.distance += hypot(dx, (double)(a.points[k].y - b.points[other[k]].y)) / (double)a.width / count;
+            s.shift += dx / count;
+        }
         fg_frame_deinit(&frame);
     }
-    return sum / (PEOPLE * FG_LANDMARKS);
+    return s;
+}
+
+static double asymmetry(fg_session *own)
+{
+    return measure_sides(own).distance;
+}
+
+/* What an alignment relies on: counted from anything but 1, landmarks would move as the picture is mirrored.
+ */
+static void landmarks_count_from_the_first_pixel(void **state)
+{
+    (void)state;
+    const double shift = measure_sides(session).shift;
+    print_message("landmarks move by %.2f pixels as a picture is mirrored\n", shift);
+    assert_true(fabs(shift) < 0.5);
 }
 
 /* How far the landmarks move when a part of the face is cut off: the mean, in widths of the face. */
@@ -488,6 +510,7 @@ int main(void)
         cmocka_unit_test(the_cascade_equals_facenet_pytorch),
         cmocka_unit_test(a_session_can_be_used_again),
         cmocka_unit_test(pictures_without_a_face_have_none),
+        cmocka_unit_test(landmarks_count_from_the_first_pixel),
         cmocka_unit_test(further_looks_treat_both_sides_alike),
         cmocka_unit_test(a_face_at_the_border_is_where_it_is),
     };
