@@ -11,10 +11,8 @@
 #include "nn/nn.h"
 
 typedef struct fg_point {
-    float x, y; /* pixels of the upright frame, counted from 1 as the published cascade does: the centre of
-                   the first pixel is FG_FIRST_PIXEL either way */
+    float x, y; /* pixels of the upright frame */
 } fg_point;
-enum { FG_FIRST_PIXEL = 1 };
 
 /* The order of landmarks everywhere: as seen in the picture. */
 enum { FG_LEFT_EYE, FG_RIGHT_EYE, FG_NOSE, FG_LEFT_MOUTH, FG_RIGHT_MOUTH, FG_LANDMARKS };
@@ -24,6 +22,10 @@ typedef struct fg_face {
     float score;               /* of the last stage, 0..1 */
     fg_point points[FG_LANDMARKS];
 } fg_face;
+
+/* Landmarks in a frame count its pixels from 1, as the published cascade does: this is where the centre of
+ * the first pixel is, either way. */
+enum { FG_FIRST_PIXEL = 1 };
 
 /* Why a face is not used; `retry` verdicts and enrolment reports say these words. */
 typedef enum fg_reason {

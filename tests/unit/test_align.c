@@ -91,6 +91,16 @@ static void test_landmarks_count_from_the_first_pixel(void **state)
     }
 }
 
+/* The corner of a frame, half a pixel before the centre of the first one, stays where it is. */
+static void test_a_face_is_scaled_with_its_frame(void **state)
+{
+    fg_face face = {.width = 40};
+    (void)state;
+    face.points[0] = (fg_point){FG_FIRST_PIXEL, FG_FIRST_PIXEL + 1};
+    fg_face_scale(&face, 2); /* pixel 1 becomes 1 and 2, pixel 2 becomes 3 and 4 */
+    assert_true(face.points[0].x == 1.5f && face.points[0].y == 3.5f && face.width == 80);
+}
+
 static void test_fit_refuses_senseless_points(void **state)
 {
     fg_point same[FG_LANDMARKS], wild[FG_LANDMARKS];
@@ -272,6 +282,7 @@ int main(void)
         cmocka_unit_test(test_fit_recovers_a_similarity),
         cmocka_unit_test(test_fit_is_the_least_squares),
         cmocka_unit_test(test_landmarks_count_from_the_first_pixel),
+        cmocka_unit_test(test_a_face_is_scaled_with_its_frame),
         cmocka_unit_test(test_fit_refuses_senseless_points),
         cmocka_unit_test(test_warp_shifts_and_repeats_edges),
         cmocka_unit_test(test_warp_turns),
