@@ -13,7 +13,6 @@ POOL is the folder of chips.py; TEACHER an OpenVINO IR without suffix, which emb
   zero on the clock, so that a run ends when it must; in its last 30 % half of each batch is only misplaced, so that it ends
   near what the student will meet;
 - small pictures first, then the final size: the early part costs half;
-- with --start a VGG16 goes on from an exported file, whose BatchNorms are measured anew; the rates must be lower then;
 - the weights that are kept are an exponential average; the checkpoint holds all that a killed run needs to go on.
 """
 import argparse
@@ -23,9 +22,8 @@ import time
 import torch
 import torch.nn.functional as F
 
-import onnx_run
 from faces import Faces, plain
-from nets import MEAN, NETS, SCALE, resize_state, unfolded
+from nets import MEAN, NETS, SCALE, resize_state
 from teacher import IR
 
 RELATION = 6.
@@ -98,8 +96,7 @@ class Student:
                 m.momentum = .03
         self.average.eval().requires_grad_(False)
         self.optimizer = Optimizer(list(self.net.parameters()), a.lr, a.muon_lr)
-        self.least = .996 if a.start else 0.     # a finished average is not given up for what the first updates make of it
-        if old and old['optimizer']:
+        if old:
             self.optimizer.restore(old['optimizer'])
 
     def state(self):
@@ -119,7 +116,7 @@ class Student:
         (1 - cos + RELATION * relation).backward()
         self.optimizer.step(rate)
         with torch.no_grad():
-            keep = max(self.least, min(.996, (1 + self.optimizer.steps) / (10 + self.optimizer.steps)))
+            keep = min(.996, (1 + self.optimizer.steps) / (10 + self.optimizer.steps))
             for mine, live in zip(self.average.state_dict().values(), self.net.state_dict().values()):
                 if mine.is_floating_point():
                     mine.lerp_(live, 1 - keep)
@@ -178,11 +175,8 @@ def main():
     p.add_argument('--lr', type=float, default=2e-3), p.add_argument('--muon-lr', type=float, default=4e-3)
     p.add_argument('--warm', type=int, default=200, help='updates until the rate is full')
     p.add_argument('--report-s', type=float, default=60), p.add_argument('--seed', type=int, default=1)
-    p.add_argument('--start', metavar='FILE.onnx', help='a VGG16 to go on from, with lower rates; one net in --nets')
     p.add_argument('--device', default='cpu')
     a = p.parse_args()
-    if a.start and ',' in a.nets:
-        p.error('--start takes one net in --nets')
     torch.manual_seed(a.seed)
     torch.backends.cudnn.benchmark = True
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
@@ -191,10 +185,6 @@ def main():
     seen, before = old['seen'], old['spent']
     faces, teacher = Faces(a.pool, a.device), Teacher(a.teacher, a.device)
     print(f'{len(faces.known)} chips, {len(faces.whole)} of them whole; held out {len(faces.held)}, {len(faces.held_whole)} of them whole', flush=True)
-    if a.start and not old['nets']:
-        graph = onnx_run.Net(a.start)
-        state = unfolded(graph, a.nets, to_input(plain(faces.next(128), graph.size)).cpu()).state_dict()
-        old['nets'][a.nets] = dict(live=state, average=state, optimizer=None)
     start, reported = time.time(), time.time()
     spent = lambda: before + time.time() - start
     students, cos = [], None

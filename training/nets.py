@@ -84,32 +84,6 @@ def resize_state(state, size):
     return {**state, 'head.globe.weight': out}
 
 
-@torch.no_grad()
-def unfolded(graph, name, x):
-    """A VGG16 in eval mode that gives what an exported file gives, its BatchNorms back in place, to go on from there. graph: an
-    onnx_run.Net, of an int8 file too; x: inputs as in training, by which the BatchNorms' means and variances are measured."""
-    net = NETS[name](graph.size).eval()
-    *convs, line = [[graph.values[i].float() for i in n.input[1:3]] for n in graph.nodes if n.op_type in ('Conv', 'Gemm')]
-    convs = iter(convs)
-
-    def fill(conv, norm, x):
-        w, b = next(convs)
-        if w.shape != conv.weight.shape:
-            raise SystemExit(f'the file to start from is not a {name}')
-        gain = w.flatten(1).norm(dim=1) / 2 ** .5       # the size of fresh weights, for which the rates of learning are meant
-        conv.weight.copy_(w / gain.view(-1, 1, 1, 1))
-        z = conv(x)
-        var, mean = torch.var_mean(z, (0, 2, 3), unbiased=False)
-        norm.running_mean.copy_(mean), norm.running_var.copy_(var)
-        norm.weight.copy_(gain * (var + norm.eps).sqrt()), norm.bias.copy_(b + gain * mean)
-        return norm(z)
-    for m in net.body:
-        x = fill(*m, x) if isinstance(m, nn.Sequential) else m(x)
-    fill(net.head.globe, net.head.norm, x)
-    net.head.line.weight.copy_(line[0]), net.head.line.bias.copy_(line[1])
-    return net
-
-
 def load(path, name):
     """A net in eval mode from a checkpoint of distill_embedder.py: the averaged weights."""
     state = torch.load(path, map_location='cpu')
