@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/progress.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Labelled templates, borrowed. */
@@ -25,11 +26,12 @@ typedef struct fg_gallery {
     const int64_t *member_ids; /* members: the store's ids */
 } fg_gallery;
 
-/* People who are in no team, borrowed; one embedding each, of the same model. */
+/* People who are in no team; one embedding each, of the same model. */
 typedef struct fg_cohort {
     int embedding_size;
     long count;
-    const float *embeddings; /* count x embedding_size, unit length */
+    const float *embeddings; /* count x embedding_size, unit length; borrowed, but see fg_cohort_load */
+    bool photographed;       /* of people who exist; drawn ones are less alike than those are */
 } fg_cohort;
 
 enum { FG_MIN_COHORT = 50 };
@@ -53,7 +55,8 @@ typedef struct fg_train_warning {
         FG_WARN_UNIFORM,
         FG_WARN_LOOK_ALIKE,
         FG_WARN_SAME_FACE,
-        FG_WARN_OUTLIERS
+        FG_WARN_OUTLIERS,
+        FG_WARN_IN_COHORT
     } kind;
     int64_t member_id;
     int64_t other_id; /* of look-alikes; else 0 */
@@ -63,8 +66,8 @@ typedef struct fg_train_warning {
 typedef struct fg_train_report {
     int members;
     long templates, outliers; /* used; pruned as not resembling the rest of their member */
-    long cohort;
-    double similarity_gate; /* cosine to the member's templates below which nobody is recognised */
+    long cohort;              /* used: without those who are members after all */
+    double similarity_gate;   /* cosine to the member's templates below which nobody is recognised */
     double far, far_low,
         far_high; /* measured on the held-out cohort at the 0.90 rule, with its 95 % Wilson interval */
     double frr;   /* measured on held-out segments; NaN where a member has only one */

@@ -66,7 +66,7 @@ void fg_ready_centroid(const fg_ready *ready, int member, int without_fold, floa
 }
 
 /* The kept rows of one member in, the resembling ones out: those near the centre of the largest like-minded
- * group. */
+ * group. All, where a cohort so full of this member that nothing stands out against it leaves none. */
 static int prune(const fg_ready *ready, fg_ready_member *m, const float *cohort, int cohort_count,
                  float *cosines)
 {
@@ -101,7 +101,7 @@ static int prune(const fg_ready *ready, fg_ready_member *m, const float *cohort,
     for (int i = 0; i < m->count; i++)
         if (fg_cosine(row(ready, m->first + i), centre, size) > limit)
             ready->templates[m->first + kept++] = ready->templates[m->first + i];
-    return kept;
+    return kept > 0 ? kept : m->count;
 }
 
 static void number_segments(const fg_ready *ready, fg_ready_member *m)

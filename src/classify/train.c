@@ -34,11 +34,15 @@ static const double least_spread = 1.6;
 static const double team_prior = 10; /* members whose word counts as much as what is usual */
 /* By which a look in common raises strangers' evidence where the embedder's own is not known. */
 static const double usual_look = 0.85;
-/* With each e-fold of members the border moves this much further than the cohort says: the more members, the
- * rarer the likeness that decides, and among the rarest likenesses real people are ahead of drawn ones. Not
- * so with members of a single photo each, of whom too little is known for a likeness to be more than chance.
- */
+/* With each e-fold of members the border moves this much further than a drawn cohort says: the more members,
+ * the rarer the likeness that decides, and among the rarest likenesses real people are ahead of drawn ones.
+ * Not so with members of a single photo each, of whom too little is known for a likeness to be more than
+ * chance. */
 static const double team_growth = 0.06;
+/* A photographed cohort shows that by itself. What it is expected to show is the tail of the highest of n
+ * scores: of n normal variables the highest exceeds its 98th percentile, where it does, by 0.37 deviations
+ * for n = 1 and for others, up to 1,000, by 0.37 / (1 + 0.1 ln n). */
+static const double tail_narrowing = 0.1;
 static const double uniform_cosine = 0.985; /* between a member's segments */
 
 /* One template of a member in the kernel matrix. */
@@ -142,8 +146,66 @@ static void centre(float *rows, int count, int size)
     }
 }
 
+static void warn(fg_train_report *report, int kind, int64_t member, int64_t other, double value)
+{
+    if (report->warning_count < FG_TRAIN_WARNINGS) {
+        fg_train_warning *w = &report->warnings[report->warning_count++];
+        memset(w, 0, sizeof *w);
+        w->kind = kind;
+        w->member_id = member;
+        w->other_id = other;
+        w->value = value;
+    }
+}
+
+static bool same_face(double cosine, double mean, double sd)
+{
+    return cosine >= fmin(same_face_cosine, mean + same_face_sd * sd);
+}
+
+/* A folder of a company's photos holds its team, too, and the SVMs would be taught to refuse them: who is
+ * surely a member is no stranger. */
+static fg_code drop_members(training *t, fg_train_report *report, fg_error *err)
+{
+    const double least = least_spread / sqrt(t->size);
+    float *cosines = calloc((size_t)t->strangers, sizeof *cosines);
+    bool *known = calloc((size_t)t->strangers, sizeof *known);
+    int kept = 0;
+    if (!cosines || !known) {
+        free(cosines);
+        free(known);
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a cohort of %d", t->strangers);
+    }
+    for (int m = 0; m < t->members; m++) {
+        double mean, sd;
+        int found = 0;
+        fg_dots(t->pool, t->strangers, t->size, t->ready.centroids + (size_t)m * (size_t)t->size, cosines);
+        fg_mean_sd(cosines, t->strangers, &mean, &sd);
+        for (int i = 0; i < t->strangers; i++)
+            if (same_face((double)cosines[i], mean, fmax(sd, least))) {
+                known[i] = true;
+                found++;
+            }
+        if (found > 0)
+            warn(report, FG_WARN_IN_COHORT, t->ready.gallery->member_ids[m], 0, found);
+    }
+    for (int i = 0; i < t->strangers; i++)
+        if (!known[i])
+            memmove(t->pool + (size_t)kept++ * (size_t)t->size, t->pool + (size_t)i * (size_t)t->size,
+                    (size_t)t->size * sizeof *t->pool);
+    t->strangers = kept;
+    free(cosines);
+    free(known);
+    if (kept < FG_MIN_COHORT)
+        return FG_FAIL(err, FG_ERR_STATE,
+                       "a cohort of %d faces at least is needed to know strangers by; without the team's own "
+                       "members this one has %d",
+                       FG_MIN_COHORT, kept);
+    return FG_OK;
+}
+
 static fg_code prepare(training *t, const fg_gallery *gallery, const fg_cohort *cohort,
-                       const fg_train_options *options, fg_error *err)
+                       const fg_train_options *options, fg_train_report *report, fg_error *err)
 {
     fg_code rc;
     t->cohort = cohort;
@@ -177,7 +239,7 @@ static fg_code prepare(training *t, const fg_gallery *gallery, const fg_cohort *
     centre(t->pool, t->strangers, t->size);
     if ((rc = fg_ready_init(&t->ready, gallery, t->pool, t->strangers, err)))
         return rc;
-    if ((rc = choose_reps(t, err)))
+    if ((rc = drop_members(t, report, err)) || (rc = choose_reps(t, err)))
         return rc;
     bool rbf = t->options.kernel == FG_KERNEL_RBF;
     t->classifier =
@@ -428,11 +490,6 @@ static double logit(const fg_classifier *c, double e)
     return log(9) + c->slope * (e - c->border);
 }
 
-static bool same_face(const fg_expert *e, double cosine)
-{
-    return cosine >= fmin(same_face_cosine, e->cosine_mean + same_face_sd * e->cosine_sd);
-}
-
 /* Photos that were taken in one way have a look in common, and so their people resemble one another a little
  * more than they resemble the cohort. The rest of the team are strangers to a member too, and such as stand
  * before the same camera: where they come nearer to one another than the cohort comes to them, the border
@@ -447,8 +504,8 @@ static void team_correction(training *t)
         const rep *p = &t->impostors[k], *other = &t->reps[p->row];
         const float *centroid = c->centroids + (size_t)p->member * (size_t)t->size;
         const fg_expert *x = &c->experts[p->member];
-        if (same_face(x,
-                      fg_cosine(centroid, c->centroids + (size_t)other->member * (size_t)t->size, t->size)))
+        if (same_face(fg_cosine(centroid, c->centroids + (size_t)other->member * (size_t)t->size, t->size),
+                      x->cosine_mean, x->cosine_sd))
             continue;
         double e =
             evidence(t, p->member, (double)p->machine,
@@ -465,7 +522,7 @@ static void team_correction(training *t)
     double look = t->options.look > 0 ? t->options.look * sqrt(t->size) / least_spread : usual_look;
     double widen = 1 + weight * fmax(0, sd - 1), shift = (1 - weight) * look + weight * fmax(0, mean);
     int known = 0;
-    for (int m = 0; m < t->members; m++)
+    for (int m = 0; m < t->members && !t->cohort->photographed; m++)
         known += t->ready.members[m].segments > 1;
     c->border = shift + widen * c->border + team_growth * log(t->members) * known / t->members;
     c->slope /= widen;
@@ -511,10 +568,11 @@ static fg_code calibrate(training *t, fg_train_report *report, fg_error *err)
     standardise(t, cosines, sorted);
     /* A stranger is held against every member at once: the highest score counts. The border is put one
      * standard error out. */
+    double usual_deviation = t->cohort->photographed ? 1 / (1 + tail_narrowing * log(t->members)) : 1;
     for (int i = 0; i < t->strangers; i++)
         for (int m = 1; m < t->members; m++)
             sorted[i] = fmaxf(sorted[i], sorted[(size_t)m * (size_t)t->strangers + (size_t)i]);
-    fg_tail_fit(&tail, sorted, t->strangers, 1);
+    fg_tail_fit(&tail, sorted, t->strangers, usual_deviation);
     c->border = fg_tail_quantile(&tail, t->options.far, &deviation);
     c->border += deviation;
     c->slope = fmax(1 / tail.scale, c->border);
@@ -553,18 +611,6 @@ static fg_code calibrate(training *t, fg_train_report *report, fg_error *err)
 /* -- warnings
  * --------------------------------------------------------------------------------------------------- */
 
-static void warn(fg_train_report *report, int kind, int64_t member, int64_t other, double value)
-{
-    if (report->warning_count < FG_TRAIN_WARNINGS) {
-        fg_train_warning *w = &report->warnings[report->warning_count++];
-        memset(w, 0, sizeof *w);
-        w->kind = kind;
-        w->member_id = member;
-        w->other_id = other;
-        w->value = value;
-    }
-}
-
 /* The mean cosine between the member's reps of different segments; of all where there is one segment. */
 static double uniformity(const training *t, int m)
 {
@@ -594,7 +640,8 @@ static void find_warnings(const training *t, fg_train_report *report)
                 const fg_expert *x = &c->experts[a], *y = &c->experts[b];
                 double near =
                     fmin((cosine - x->cosine_mean) / x->cosine_sd, (cosine - y->cosine_mean) / y->cosine_sd);
-                bool same = same_face(x, cosine) && same_face(y, cosine);
+                bool same = same_face(cosine, x->cosine_mean, x->cosine_sd) &&
+                            same_face(cosine, y->cosine_mean, y->cosine_sd);
                 if (pass == 0 && same)
                     warn(report, FG_WARN_SAME_FACE, ids[a], ids[b], cosine);
                 else if (pass == 1 && near >= look_alike_sd && !same)
@@ -629,7 +676,7 @@ fg_code fg_classifier_train(fg_classifier **classifier, const fg_gallery *galler
         report = &unread;
     memset(report, 0, sizeof *report);
     memset(&t, 0, sizeof t);
-    if ((rc = prepare(&t, gallery, cohort, options, err)))
+    if ((rc = prepare(&t, gallery, cohort, options, report, err)))
         goto done;
     for (int first = 0; first < t.members; first += BATCH) {
         batch b = {.first = first, .last = first + BATCH < t.members ? first + BATCH : t.members};

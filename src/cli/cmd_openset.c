@@ -115,7 +115,6 @@ fg_code fg_cmd_eval_openset(fg_cli *cli, fg_error *err)
     fg_people people = {0};
     fg_openset result = {0};
     fg_cohort cohort = {0};
-    float *strangers = NULL;
     fg_openset_options options = {
         .photos = s->photos, .seed = s->seed, .workers = fg_app_workers(cli->app), .threshold = s->threshold};
     if (!s->images)
@@ -123,14 +122,12 @@ fg_code fg_cmd_eval_openset(fg_cli *cli, fg_error *err)
     fg_app_train_options(cli->app, &options.train);
     fg_code rc = fg_worker_new(&worker, cli->app, err);
     if (rc == FG_OK)
-        rc = fg_cohort_load(worker, &cli->progress, &strangers, &cohort.count, err);
+        rc = fg_cohort_load(&cohort, worker, &cli->progress, err);
     if (rc == FG_OK)
         rc = fg_people_load(&people, worker, s->images, s->photos == 1, s->perturb, s->limit, options.workers,
                             &cli->progress, err);
     if (rc == FG_OK && s->out)
         rc = fg_people_save(&people, cli->app, s->out, err);
-    cohort.embedding_size = people.size;
-    cohort.embeddings = strangers;
     if (rc == FG_OK)
         rc = fg_openset_measure(&people, &cohort, &options, &cli->progress, &result, err);
     fg_cli_progress_end(cli);
@@ -147,7 +144,7 @@ fg_code fg_cmd_eval_openset(fg_cli *cli, fg_error *err)
         fg_cli_note(cli, "note: %d people with more than %d usable photo%s are too few for teams of %d",
                     result.eligible, s->photos, fg_cli_s(s->photos), fg_eval_sizes[result.size_count]);
     fg_people_deinit(&people);
-    free(strangers);
+    fg_cohort_deinit(&cohort);
     fg_worker_free(worker);
     return rc;
 }

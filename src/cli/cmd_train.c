@@ -47,6 +47,11 @@ static void print_warning(fg_cli *cli, const fg_train_warning *w)
                     fg_cli_s((long)w->value), name, w->value == 1 ? "does" : "do",
                     w->value == 1 ? "is" : "are");
         break;
+    case FG_WARN_IN_COHORT:
+        fg_cli_note(cli,
+                    "note: %.0f face%s of the cohort, of %s, left out; --cohort is for people in no team",
+                    w->value, fg_cli_s((long)w->value), name);
+        break;
     }
     fg_member_deinit(&one);
     fg_member_deinit(&other);

@@ -303,17 +303,17 @@ static fg_code bench_classifier(bench *b, fg_error *err)
     enum { MEMBERS = 50, EACH = 100, ROUNDS = 3, DECISIONS = 200 };
     const int dim = fg_engine_info_view(b->worker->app->engine)->embedding_size;
     const size_t d = (size_t)dim, n = (size_t)MEMBERS * EACH;
-    fg_cohort cohort = {.embedding_size = dim};
+    fg_cohort cohort = {0};
     fg_gallery gallery = {.embedding_size = dim, .count = MEMBERS * EACH, .members = MEMBERS};
     fg_classifier *classifier = NULL;
     fg_train_options options;
     fg_ranking ranking;
     double times[ROUNDS], start;
-    float *cohort_rows = NULL, *rows = malloc(n * d * sizeof *rows);
+    float *rows = malloc(n * d * sizeof *rows);
     int *member = malloc(n * sizeof *member);
     int64_t *segment = malloc(n * sizeof *segment), ids[MEMBERS];
     unsigned random = 1;
-    fg_code rc = rows && member && segment ? fg_cohort_load(b->worker, NULL, &cohort_rows, &cohort.count, err)
+    fg_code rc = rows && member && segment ? fg_cohort_load(&cohort, b->worker, NULL, err)
                                            : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     if (rc != FG_OK)
         goto done;
@@ -338,7 +338,6 @@ static fg_code bench_classifier(bench *b, fg_error *err)
     gallery.member = member;
     gallery.segment = segment;
     gallery.member_ids = ids;
-    cohort.embeddings = cohort_rows;
     fg_app_train_options(b->worker->app, &options);
     for (int round = 0; round < ROUNDS && rc == FG_OK; round++) {
         fg_classifier_free(classifier);
@@ -362,7 +361,7 @@ static fg_code bench_classifier(bench *b, fg_error *err)
              0);
 done:
     fg_classifier_free(classifier);
-    free(cohort_rows);
+    fg_cohort_deinit(&cohort);
     free(rows);
     free(member);
     free(segment);

@@ -118,19 +118,16 @@ static fg_code load_folder(fg_worker *worker, const char *folder, const fg_progr
                    people.embeddings + (size_t)i * (size_t)people.size,
                    (size_t)people.size * sizeof **embeddings);
         }
-    if (rc == FG_OK && *count < FG_MIN_COHORT) {
+    if (rc == FG_OK && *count < FG_MIN_COHORT)
         rc = FG_FAIL(err, FG_ERR_INPUT, "%s: usable faces of %ld people; a cohort needs %d at least", folder,
                      *count, FG_MIN_COHORT);
-        free(*embeddings);
-        *embeddings = NULL;
-        *count = 0;
-    }
     fg_people_deinit(&people);
     return rc;
 }
 
-fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **embeddings, long *count,
-                       fg_error *err)
+/* The manifest's cohort: from the file that comes with it, from the cache, or embedded now. */
+static fg_code load_drawn(fg_worker *worker, const fg_progress *progress, float **embeddings, long *count,
+                          fg_error *err)
 {
     fg_app *app = worker->app;
     const int size = fg_engine_info_view(app->engine)->embedding_size;
@@ -138,10 +135,6 @@ fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **e
     const fg_model *cohort = NULL;
     fg_frame sheet = {0};
     char name[64], path[FG_MAX_PATH], dir[FG_MAX_PATH];
-    *embeddings = NULL;
-    *count = 0;
-    if (app->settings->cohort && strchr(app->settings->cohort, '/'))
-        return load_folder(worker, app->settings->cohort, progress, embeddings, count, err);
 
     fg_code rc = fg_models_load(&models, app->model_path, err);
     if (rc == FG_OK)
@@ -174,10 +167,26 @@ fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **e
 done:
     fg_frame_deinit(&sheet);
     fg_models_free(models);
-    if (rc != FG_OK) {
-        free(*embeddings);
-        *embeddings = NULL;
-        *count = 0;
-    }
     return rc;
+}
+
+fg_code fg_cohort_load(fg_cohort *cohort, fg_worker *worker, const fg_progress *progress, fg_error *err)
+{
+    const char *named = worker->app->settings->cohort;
+    const bool folder = named && strchr(named, '/');
+    float *embeddings = NULL;
+    *cohort = (fg_cohort){.embedding_size = fg_engine_info_view(worker->app->engine)->embedding_size,
+                          .photographed = folder};
+    fg_code rc = folder ? load_folder(worker, named, progress, &embeddings, &cohort->count, err)
+                        : load_drawn(worker, progress, &embeddings, &cohort->count, err);
+    cohort->embeddings = embeddings;
+    if (rc != FG_OK)
+        fg_cohort_deinit(cohort);
+    return rc;
+}
+
+void fg_cohort_deinit(fg_cohort *cohort)
+{
+    free((float *)cohort->embeddings);
+    *cohort = (fg_cohort){0};
 }

@@ -207,8 +207,7 @@ static fg_code train(fg_worker *worker, const fg_dataset *d, const fg_container_
                                       .gamma = gamma_of(o, d),
                                       .far = o->far,
                                       .look = (double)model->common_look};
-    fg_cohort cohort = {.embedding_size = model->embedding_size};
-    float *strangers = NULL;
+    fg_cohort cohort = {0};
     int64_t *segments = malloc((size_t)d->count * sizeof *segments);
     int64_t *ids = malloc((size_t)d->name_count * sizeof *ids);
     fg_code rc = segments && ids ? fg_dataset_segments(d, segments, err)
@@ -216,8 +215,7 @@ static fg_code train(fg_worker *worker, const fg_dataset *d, const fg_container_
     for (int i = 0; i < d->name_count && rc == FG_OK; i++)
         ids[i] = i + 1;
     if (rc == FG_OK)
-        rc = fg_cohort_load(worker, progress, &strangers, &cohort.count, err);
-    cohort.embeddings = strangers;
+        rc = fg_cohort_load(&cohort, worker, progress, err);
     const fg_gallery gallery = {.embedding_size = d->size,
                                 .count = d->count,
                                 .embeddings = d->data,
@@ -237,7 +235,7 @@ static fg_code train(fg_worker *worker, const fg_dataset *d, const fg_container_
     memcpy(artifact->model_hash, model->model_hash, sizeof artifact->model_hash);
     free(segments);
     free(ids);
-    free(strangers);
+    fg_cohort_deinit(&cohort);
     return rc;
 }
 

@@ -162,11 +162,12 @@ typedef struct fg_train_result {
     int people_count;
 } fg_train_result;
 
-/* People who are in no team, embedded by this engine: *embeddings is count x embedding_size, the caller's to
- * free. Either the manifest's cohort, computed once for each embedder and kept in the data folder, or, where
- * the setting names a folder, one face of each person in it (see fg_people_load). */
-fg_code fg_cohort_load(fg_worker *worker, const fg_progress *progress, float **embeddings, long *count,
+/* People who are in no team, embedded by this engine: either the manifest's cohort, computed once for each
+ * embedder and kept in the data folder, or, where the setting names a folder, one face of each person in it
+ * (see fg_people_load). The embeddings are the cohort's own: free with _deinit, also after a failure. */
+fg_code fg_cohort_load(fg_cohort *cohort, fg_worker *worker, const fg_progress *progress,
                        fg_error *err) FG_MUST_CHECK;
+void fg_cohort_deinit(fg_cohort *cohort);
 
 /* dry_run, force and the SVM's settings come from the app's settings. */
 fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *progress,

@@ -123,7 +123,7 @@ static json_t *member_name(fg_app *app, int64_t id)
 static const char *const warning_names[] = {
     [FG_WARN_FEW_TEMPLATES] = "few_templates", [FG_WARN_UNIFORM] = "uniform",
     [FG_WARN_LOOK_ALIKE] = "look_alike",       [FG_WARN_SAME_FACE] = "same_face",
-    [FG_WARN_OUTLIERS] = "outliers",
+    [FG_WARN_OUTLIERS] = "outliers",           [FG_WARN_IN_COHORT] = "in_cohort",
 };
 
 static json_t *people_json(const fg_train_result *result, fg_app *app)

@@ -127,10 +127,9 @@ fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *pr
     fg_train_options options;
     fg_template_set set = {0};
     fg_gallery gallery = {0};
-    fg_cohort cohort = {.embedding_size = model->embedding_size};
+    fg_cohort cohort = {0};
     columns c = {0};
     fg_classifier *classifier = NULL;
-    float *strangers = NULL;
     bool worse = false;
     *result = (fg_train_result){0};
     fg_app_train_options(app, &options);
@@ -150,10 +149,8 @@ fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *pr
     }
     if ((rc = gather(&set, &gallery, &c, err)) != FG_OK ||
         (rc = hash_data(&set, model->model_hash, result->data_hash, err)) != FG_OK ||
-        (rc = fg_cohort_load(worker, progress, &strangers, &cohort.count, err)) != FG_OK)
-        goto done;
-    cohort.embeddings = strangers;
-    if ((rc = fg_classifier_train(&classifier, &gallery, &cohort, &options, &result->report, progress,
+        (rc = fg_cohort_load(&cohort, worker, progress, err)) != FG_OK ||
+        (rc = fg_classifier_train(&classifier, &gallery, &cohort, &options, &result->report, progress,
                                   err)) != FG_OK ||
         (rc = fg_train_look_at_people(&gallery, &cohort, result, err)) != FG_OK)
         goto done;
@@ -164,7 +161,7 @@ fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *pr
         rc = fg_record(app, actor, "train", "", err);
 done:
     fg_classifier_free(classifier);
-    free(strangers);
+    fg_cohort_deinit(&cohort);
     free(c.member);
     free(c.segment);
     free(c.member_ids);

@@ -119,6 +119,28 @@ run 3 --json verify all/bruno/0.jpg
 json '.[0].probability < 0.5' true
 end
 
+# The sheet's first 75 people as photos, one each.
+begin photos_can_be_the_cohort_but_for_the_team_s_own
+mkdir strangers
+ffmpeg -v error -i "$source_root/models/cohort.jpg" -q:v 2 \
+    -vf 'crop=3200:384:0:0,untile=25x3,scale=320:320,pad=480:480:80:80:gray' strangers/%02d.jpg
+run 0 --data photos enroll --name Ada --role engineer all/ada/0.jpg
+run 0 --data photos --json train --cohort ./strangers
+json '.[0].report.cohort' 75
+json '.[0].report.warnings | length' 0
+run 0 --data photos --json classifiers show 1
+json '.[0].settings.cohort' ./strangers
+run 0 --data photos verify all/ada/1.jpg
+run 3 --data photos --json verify all/bruno/0.jpg
+json '.[0].probability < 0.5' true
+cp all/ada/2.jpg strangers
+run 0 --data photos --json train --cohort ./strangers --dry-run
+json '.[0].report.cohort' 75
+json '.[0].report.warnings | map("\(.kind) \(.member) \(.value)") | join(",")' "in_cohort Ada 1"
+run 0 --data photos train --cohort ./strangers --dry-run
+says err "of the cohort, of Ada"
+end
+
 # The background cohort comes embedded for the default embedder; what is made anew for it says the same.
 begin the_cohort_comes_embedded_for_the_default_embedder
 shipped=$(jq -r '.models[] | select(.kind == "cohort") | .files[1].file' "$source_root/models/manifest.json")

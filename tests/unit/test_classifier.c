@@ -167,6 +167,63 @@ static void an_unmeasured_embedder_is_trusted_less(void **state)
     free(w);
 }
 
+/* What a face's evidence is of the border, with the world's cohort taken to be drawn or photographed. */
+static double strength(const world *w, int members, bool photographed)
+{
+    fg_gallery gallery = gallery_of(w, members);
+    fg_cohort cohort = cohort_of(w);
+    const fg_train_options options = {.look = 0.01};
+    fg_classifier *c;
+    fg_ranking r;
+    fg_error err;
+    cohort.photographed = photographed;
+    assert_int_equal(fg_classifier_train(&c, &gallery, &cohort, &options, NULL, NULL, &err), FG_OK);
+    assert_int_equal(fg_classifier_rank(c, w->photos[0], SIZE, &r, &err), FG_OK);
+    fg_classifier_free(c);
+    return r.strength;
+}
+
+static void real_people_are_believed_to_be_as_alike_as_they_are(void **state)
+{
+    (void)state;
+    world *w = make_world();
+    assert_true(strength(w, 1, true) == strength(w, 1, false));
+    assert_true(strength(w, MEMBERS, true) > strength(w, MEMBERS, false));
+    free(w);
+}
+
+static void a_member_in_the_cohort_is_left_out_and_named(void **state)
+{
+    (void)state;
+    enum { TWICE = 20 };
+    world *w = make_world();
+    for (int i = 0; i < TWICE; i++)
+        direction(w, w->people[1], 0.4, w->cohort[7 * i]);
+    fg_gallery gallery = gallery_of(w, MEMBERS);
+    fg_cohort few = cohort_of(w);
+    fg_train_report report;
+    fg_classifier *c = train(&gallery, w, FG_KERNEL_LINEAR, &report);
+    float probe[SIZE];
+    fg_ranking r;
+    fg_error err;
+    assert_int_equal(report.cohort, COHORT - TWICE);
+    assert_int_equal(report.warning_count, 1);
+    assert_int_equal(report.warnings[0].kind, FG_WARN_IN_COHORT);
+    assert_int_equal(report.warnings[0].member_id, w->ids[1]);
+    assert_true(report.warnings[0].value == TWICE);
+    direction(w, w->people[1], 0.4, probe);
+    assert_int_equal(fg_classifier_rank(c, probe, SIZE, &r, &err), FG_OK);
+    assert_int_equal(r.best.member_id, w->ids[1]);
+    assert_true(r.best.probability >= 0.9);
+    fg_classifier_free(c);
+    few.count = FG_MIN_COHORT; /* with a member among them too few */
+    assert_int_equal(fg_classifier_train(&c, &gallery, &few, &(fg_train_options){0}, NULL, NULL, &err),
+                     FG_ERR_STATE);
+    assert_null(c);
+    assert_non_null(strstr(err.msg, "without the team's own members"));
+    free(w);
+}
+
 static void one_face_under_two_names_is_warned_of(void **state)
 {
     (void)state;
@@ -335,6 +392,8 @@ int main(void)
         cmocka_unit_test(knows_members_and_keeps_strangers_out),
         cmocka_unit_test(one_template_is_enough_and_is_warned_of),
         cmocka_unit_test(an_unmeasured_embedder_is_trusted_less),
+        cmocka_unit_test(real_people_are_believed_to_be_as_alike_as_they_are),
+        cmocka_unit_test(a_member_in_the_cohort_is_left_out_and_named),
         cmocka_unit_test(one_face_under_two_names_is_warned_of),
         cmocka_unit_test(who_looks_alike_is_named),
         cmocka_unit_test(samples_that_are_all_the_same_are_said),

@@ -190,7 +190,7 @@ static fg_classifier *small_classifier(void)
         }
     }
     const fg_gallery gallery = {SIZE, N, rows, member, segment, 3, ids};
-    const fg_cohort cohort = {SIZE, COHORT, strangers};
+    const fg_cohort cohort = {.embedding_size = SIZE, .count = COHORT, .embeddings = strangers};
     const fg_train_options options = {0};
     fg_classifier *c;
     if (fg_classifier_train(&c, &gallery, &cohort, &options, NULL, NULL, &err))
