@@ -118,6 +118,20 @@ static void number_segments(const fg_ready *ready, fg_ready_member *m)
     }
 }
 
+double fg_least_deviation(int size)
+{
+    /* Of directions drawn at random they spread over 1 / sqrt(size); an embedder uses fewer directions than
+     * it has. A cohort too unlike the team can seem to spread less. */
+    return 1.6 / sqrt(size);
+}
+
+bool fg_same_face(double cosine, double mean, double sd, int size)
+{
+    const double deviations = 6.5;
+    const double enough = 0.75; /* in any case: few dimensions have wide deviations */
+    return cosine >= fmin(enough, mean + deviations * fmax(sd, fg_least_deviation(size)));
+}
+
 fg_code fg_ready_init(fg_ready *ready, const fg_gallery *gallery, const float *cohort_rows, int cohort_count,
                       fg_error *err)
 {

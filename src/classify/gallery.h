@@ -37,6 +37,12 @@ int fg_ready_fold(const fg_ready *ready, int member, int segment);
 /* The member's centroid without one fold (-1: with all); out: size. */
 void fg_ready_centroid(const fg_ready *ready, int member, int without_fold, float *out);
 
+/* The least deviation that the cosines of unrelated faces are taken to have, whatever a cohort shows. */
+double fg_least_deviation(int size);
+
+/* Whether faces of this cosine are surely of one person. mean, sd: of the cosines of strangers. */
+bool fg_same_face(double cosine, double mean, double sd, int size);
+
 /* Checks vectors: finite, of unit length; what: "template", "cohort face". */
 fg_code fg_check_units(const float *rows, long count, int size, const char *what,
                        fg_error *err) FG_MUST_CHECK;

@@ -25,13 +25,7 @@ enum {
     UNIFORM_MIN = 5, /* templates, before uniformity means anything */
 };
 static const double look_alike_sd = 4.0; /* deviations of the cohort's cosines: 1 stranger in 30,000 */
-static const double same_face_sd = 6.5;
-static const double same_face_cosine = 0.75; /* enough in any case: few dimensions have wide deviations */
-/* Cosines of unrelated faces spread over at least this many times what directions drawn at random do, 1 /
- * sqrt(size): an embedder uses fewer directions than it has. A cohort too unlike the team can seem to spread
- * less. */
-static const double least_spread = 1.6;
-static const double team_prior = 10; /* members whose word counts as much as what is usual */
+static const double team_prior = 10;     /* members whose word counts as much as what is usual */
 /* By which a look in common raises strangers' evidence where the embedder's own is not known. */
 static const double usual_look = 0.85;
 /* With each e-fold of members the border moves this much further than a drawn cohort says: the more members,
@@ -158,16 +152,10 @@ static void warn(fg_train_report *report, int kind, int64_t member, int64_t othe
     }
 }
 
-static bool same_face(double cosine, double mean, double sd)
-{
-    return cosine >= fmin(same_face_cosine, mean + same_face_sd * sd);
-}
-
 /* A folder of a company's photos holds its team, too, and the SVMs would be taught to refuse them: who is
  * surely a member is no stranger. */
 static fg_code drop_members(training *t, fg_train_report *report, fg_error *err)
 {
-    const double least = least_spread / sqrt(t->size);
     float *cosines = calloc((size_t)t->strangers, sizeof *cosines);
     bool *known = calloc((size_t)t->strangers, sizeof *known);
     int kept = 0;
@@ -182,7 +170,7 @@ static fg_code drop_members(training *t, fg_train_report *report, fg_error *err)
         fg_dots(t->pool, t->strangers, t->size, t->ready.centroids + (size_t)m * (size_t)t->size, cosines);
         fg_mean_sd(cosines, t->strangers, &mean, &sd);
         for (int i = 0; i < t->strangers; i++)
-            if (same_face((double)cosines[i], mean, fmax(sd, least))) {
+            if (fg_same_face((double)cosines[i], mean, sd, t->size)) {
                 known[i] = true;
                 found++;
             }
@@ -431,7 +419,7 @@ static double evidence(const training *t, int m, double machine, double cosine)
 static void measure_strangers(training *t, float *cosines, double *shape)
 {
     fg_classifier *c = t->classifier;
-    double least = least_spread / sqrt(t->size), narrow = 0, wide = 0;
+    double least = fg_least_deviation(t->size), narrow = 0, wide = 0;
     for (int m = 0; m < t->members; m++) {
         fg_expert *e = &c->experts[m];
         e->member_id = t->ready.gallery->member_ids[m];
@@ -459,7 +447,7 @@ static void measure_strangers(training *t, float *cosines, double *shape)
 static void standardise(training *t, float *cosines, float *shape)
 {
     fg_classifier *c = t->classifier;
-    double squares = 0, least = least_spread / sqrt(t->size), narrow_machine;
+    double squares = 0, least = fg_least_deviation(t->size), narrow_machine;
 
     measure_strangers(t, cosines, &narrow_machine);
     for (int m = 0; m < t->members; m++) {
@@ -504,8 +492,8 @@ static void team_correction(training *t)
         const rep *p = &t->impostors[k], *other = &t->reps[p->row];
         const float *centroid = c->centroids + (size_t)p->member * (size_t)t->size;
         const fg_expert *x = &c->experts[p->member];
-        if (same_face(fg_cosine(centroid, c->centroids + (size_t)other->member * (size_t)t->size, t->size),
-                      x->cosine_mean, x->cosine_sd))
+        if (fg_same_face(fg_cosine(centroid, c->centroids + (size_t)other->member * (size_t)t->size, t->size),
+                         x->cosine_mean, x->cosine_sd, t->size))
             continue;
         double e =
             evidence(t, p->member, (double)p->machine,
@@ -519,7 +507,7 @@ static void team_correction(training *t)
         sd = sqrt(fmax(0, squares / (double)n - mean * mean));
         weight = (t->members - 1) / (t->members - 1 + team_prior);
     }
-    double look = t->options.look > 0 ? t->options.look * sqrt(t->size) / least_spread : usual_look;
+    double look = t->options.look > 0 ? t->options.look / fg_least_deviation(t->size) : usual_look;
     double widen = 1 + weight * fmax(0, sd - 1), shift = (1 - weight) * look + weight * fmax(0, mean);
     int known = 0;
     for (int m = 0; m < t->members && !t->cohort->photographed; m++)
@@ -640,8 +628,8 @@ static void find_warnings(const training *t, fg_train_report *report)
                 const fg_expert *x = &c->experts[a], *y = &c->experts[b];
                 double near =
                     fmin((cosine - x->cosine_mean) / x->cosine_sd, (cosine - y->cosine_mean) / y->cosine_sd);
-                bool same = same_face(cosine, x->cosine_mean, x->cosine_sd) &&
-                            same_face(cosine, y->cosine_mean, y->cosine_sd);
+                bool same = fg_same_face(cosine, x->cosine_mean, x->cosine_sd, t->size) &&
+                            fg_same_face(cosine, y->cosine_mean, y->cosine_sd, t->size);
                 if (pass == 0 && same)
                     warn(report, FG_WARN_SAME_FACE, ids[a], ids[b], cosine);
                 else if (pass == 1 && near >= look_alike_sd && !same)

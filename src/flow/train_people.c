@@ -3,6 +3,8 @@
  * strangers. */
 #include "flow/app.h"
 
+#include "classify/gallery.h"
+#include "classify/tail.h"
 #include "classify/vector.h"
 
 #include <math.h>
@@ -67,9 +69,11 @@ static void look_at_own(const room *r, fg_train_person people[])
     }
 }
 
+/* Of the cohort, strangers alone: training has left out who is surely the member. */
 static void look_at_others(const room *r, const fg_cohort *cohort, fg_train_person people[])
 {
     const fg_gallery *g = r->gallery;
+    double usual, sd;
     for (int m = 0; m < g->members; m++) {
         const float *mean = r->means + (size_t)m * (size_t)g->embedding_size;
         fg_dots(r->means, g->members, g->embedding_size, mean, r->cosines);
@@ -79,8 +83,10 @@ static void look_at_others(const room *r, const fg_cohort *cohort, fg_train_pers
                 people[m].nearest_id = g->member_ids[o];
             }
         fg_dots(cohort->embeddings, cohort->count, g->embedding_size, mean, r->cosines);
+        fg_mean_sd(r->cosines, cohort->count, &usual, &sd);
         for (long i = 0; i < cohort->count; i++)
-            if (!((double)r->cosines[i] <= people[m].stranger))
+            if (!((double)r->cosines[i] <= people[m].stranger) &&
+                !fg_same_face((double)r->cosines[i], usual, sd, g->embedding_size))
                 people[m].stranger = (double)r->cosines[i];
     }
 }

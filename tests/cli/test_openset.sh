@@ -137,6 +137,7 @@ cp all/ada/2.jpg strangers
 run 0 --data photos --json train --cohort ./strangers --dry-run
 json '.[0].report.cohort' 75
 json '.[0].report.warnings | map("\(.kind) \(.member) \(.value)") | join(",")' "in_cohort Ada 1"
+json '.[0].report.people | map(.stranger < 0.6) | join(",")' true
 run 0 --data photos train --cohort ./strangers --dry-run
 says err "of the cohort, of Ada"
 end
