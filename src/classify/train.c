@@ -546,6 +546,7 @@ static fg_code calibrate(training *t, fg_train_report *report, fg_error *err)
     float *sorted = calloc(n, sizeof *sorted), *cosines = calloc(n, sizeof *cosines);
     long genuine = 0, refused = 0;
     double deviation, mean, sd;
+    const double expected = t->cohort->photographed ? 1 / (1 + tail_narrowing * log(t->members)) : 1;
     fg_tail tail;
 
     if (!sorted || !cosines) {
@@ -556,11 +557,10 @@ static fg_code calibrate(training *t, fg_train_report *report, fg_error *err)
     standardise(t, cosines, sorted);
     /* A stranger is held against every member at once: the highest score counts. The border is put one
      * standard error out. */
-    double usual_deviation = t->cohort->photographed ? 1 / (1 + tail_narrowing * log(t->members)) : 1;
     for (int i = 0; i < t->strangers; i++)
         for (int m = 1; m < t->members; m++)
             sorted[i] = fmaxf(sorted[i], sorted[(size_t)m * (size_t)t->strangers + (size_t)i]);
-    fg_tail_fit(&tail, sorted, t->strangers, usual_deviation);
+    fg_tail_fit(&tail, sorted, t->strangers, expected);
     c->border = fg_tail_quantile(&tail, t->options.far, &deviation);
     c->border += deviation;
     c->slope = fmax(1 / tail.scale, c->border);
