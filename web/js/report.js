@@ -8,7 +8,7 @@ const warnings = {
   look_alike: w => `${w.member} and ${w.other} look alike (similarity ${w.value.toFixed(2)}). Facegate asks for more certainty between them.`,
   same_face: w => `${w.member} and ${w.other} seem to be the same person. Remove one of the two.`,
   outliers: w => `${plural(w.value, 'picture')} of ${w.member} did not resemble the rest and ${w.value === 1 ? 'was' : 'were'} left out.`,
-  in_cohort: w => `${plural(w.value, 'face')} of ${w.member} ${w.value === 1 ? 'was' : 'were'} among the strangers of --cohort and left out. Put people there who are in no team.`,
+  in_cohort: w => `${plural(w.value, 'face')} of ${w.member} ${w.value === 1 ? 'was' : 'were'} among the strangers to learn from (--cohort), and left out there. Strangers are people in no team.`,
 };
 
 export function report(r) {
