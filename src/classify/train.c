@@ -55,6 +55,7 @@ typedef struct training {
     float *pool; /* strangers x size, then reps x size */
     rep *reps;
     int *rep_first; /* members + 1 */
+    int *in_cohort; /* members: faces that the cohort had of each, and that were left out of it */
     int rep_count;
     float *machine;  /* members x strangers: held-out decision values; then evidence */
     float *impostor; /* held-out decision values of other members' reps; with their pairs */
@@ -140,42 +141,28 @@ static void centre(float *rows, int count, int size)
     }
 }
 
-static void warn(fg_train_report *report, int kind, int64_t member, int64_t other, double value)
-{
-    if (report->warning_count < FG_TRAIN_WARNINGS) {
-        fg_train_warning *w = &report->warnings[report->warning_count++];
-        memset(w, 0, sizeof *w);
-        w->kind = kind;
-        w->member_id = member;
-        w->other_id = other;
-        w->value = value;
-    }
-}
-
 /* A folder of a company's photos holds its team, too, and the SVMs would be taught to refuse them: who is
  * surely a member is no stranger. */
-static fg_code drop_members(training *t, fg_train_report *report, fg_error *err)
+static fg_code drop_members(training *t, fg_error *err)
 {
     float *cosines = calloc((size_t)t->strangers, sizeof *cosines);
     bool *known = calloc((size_t)t->strangers, sizeof *known);
     int kept = 0;
-    if (!cosines || !known) {
+    t->in_cohort = calloc((size_t)t->members, sizeof *t->in_cohort);
+    if (!cosines || !known || !t->in_cohort) {
         free(cosines);
         free(known);
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for a cohort of %d", t->strangers);
     }
     for (int m = 0; m < t->members; m++) {
         double mean, sd;
-        int found = 0;
         fg_dots(t->pool, t->strangers, t->size, t->ready.centroids + (size_t)m * (size_t)t->size, cosines);
         fg_mean_sd(cosines, t->strangers, &mean, &sd);
         for (int i = 0; i < t->strangers; i++)
             if (fg_same_face((double)cosines[i], mean, sd, t->size)) {
                 known[i] = true;
-                found++;
+                t->in_cohort[m]++;
             }
-        if (found > 0)
-            warn(report, FG_WARN_IN_COHORT, t->ready.gallery->member_ids[m], 0, found);
     }
     for (int i = 0; i < t->strangers; i++)
         if (!known[i])
@@ -193,7 +180,7 @@ static fg_code drop_members(training *t, fg_train_report *report, fg_error *err)
 }
 
 static fg_code prepare(training *t, const fg_gallery *gallery, const fg_cohort *cohort,
-                       const fg_train_options *options, fg_train_report *report, fg_error *err)
+                       const fg_train_options *options, fg_error *err)
 {
     fg_code rc;
     t->cohort = cohort;
@@ -227,7 +214,7 @@ static fg_code prepare(training *t, const fg_gallery *gallery, const fg_cohort *
     centre(t->pool, t->strangers, t->size);
     if ((rc = fg_ready_init(&t->ready, gallery, t->pool, t->strangers, err)))
         return rc;
-    if ((rc = drop_members(t, report, err)) || (rc = choose_reps(t, err)))
+    if ((rc = drop_members(t, err)) || (rc = choose_reps(t, err)))
         return rc;
     bool rbf = t->options.kernel == FG_KERNEL_RBF;
     t->classifier =
@@ -509,10 +496,11 @@ static void team_correction(training *t)
     }
     double look = t->options.look > 0 ? t->options.look / fg_least_deviation(t->size) : usual_look;
     double widen = 1 + weight * fmax(0, sd - 1), shift = (1 - weight) * look + weight * fmax(0, mean);
+    double growth = t->cohort->photographed ? 0 : team_growth;
     int known = 0;
-    for (int m = 0; m < t->members && !t->cohort->photographed; m++)
+    for (int m = 0; m < t->members; m++)
         known += t->ready.members[m].segments > 1;
-    c->border = shift + widen * c->border + team_growth * log(t->members) * known / t->members;
+    c->border = shift + widen * c->border + growth * log(t->members) * known / t->members;
     c->slope /= widen;
 }
 
@@ -599,6 +587,18 @@ static fg_code calibrate(training *t, fg_train_report *report, fg_error *err)
 /* -- warnings
  * --------------------------------------------------------------------------------------------------- */
 
+static void warn(fg_train_report *report, int kind, int64_t member, int64_t other, double value)
+{
+    if (report->warning_count < FG_TRAIN_WARNINGS) {
+        fg_train_warning *w = &report->warnings[report->warning_count++];
+        memset(w, 0, sizeof *w);
+        w->kind = kind;
+        w->member_id = member;
+        w->other_id = other;
+        w->value = value;
+    }
+}
+
 /* The mean cosine between the member's reps of different segments; of all where there is one segment. */
 static double uniformity(const training *t, int m)
 {
@@ -640,6 +640,8 @@ static void find_warnings(const training *t, fg_train_report *report)
         double cosine;
         if (member->outliers > 0)
             warn(report, FG_WARN_OUTLIERS, ids[m], 0, member->outliers);
+        if (t->in_cohort[m] > 0)
+            warn(report, FG_WARN_IN_COHORT, ids[m], 0, t->in_cohort[m]);
         if (member->count < FEW_TEMPLATES)
             warn(report, FG_WARN_FEW_TEMPLATES, ids[m], 0, member->count);
         else if (member->count >= UNIFORM_MIN && (cosine = uniformity(t, m)) >= uniform_cosine)
@@ -664,7 +666,7 @@ fg_code fg_classifier_train(fg_classifier **classifier, const fg_gallery *galler
         report = &unread;
     memset(report, 0, sizeof *report);
     memset(&t, 0, sizeof t);
-    if ((rc = prepare(&t, gallery, cohort, options, report, err)))
+    if ((rc = prepare(&t, gallery, cohort, options, err)))
         goto done;
     for (int first = 0; first < t.members; first += BATCH) {
         batch b = {.first = first, .last = first + BATCH < t.members ? first + BATCH : t.members};
@@ -686,6 +688,7 @@ done:
     free(t.pool);
     free(t.reps);
     free(t.rep_first);
+    free(t.in_cohort);
     free(t.machine);
     free(t.impostors);
     fg_classifier_free(t.classifier);
