@@ -159,6 +159,15 @@ static fg_code plan_rounding(nn_planner *p, const nn_node *node)
     return one_to_one(p, step, src.buffer, dst, &dst_md);
 }
 
+/* How one pixel of all channels lies beside images of this layout: NHWC, unless its last block is filled up.
+ */
+static dnnl_format_tag_t tag_of_point(const nn_layout *layout)
+{
+    return layout->lanes == 1 || layout->lanes == layout->channels ? dnnl_nhwc
+           : layout->lanes == 16                                   ? dnnl_nChw16c
+                                                                   : dnnl_nChw8c;
+}
+
 static fg_code plan_binary(nn_planner *p, const nn_node *node)
 {
     nn_place a;
@@ -179,10 +188,7 @@ static fg_code plan_binary(nn_planner *p, const nn_node *node)
     }
     dnnl_memory_desc_t b_md = a.md;
     if (!equal)
-        b_md = nn_md(b_shape, p->type,
-                     layout.groups == 1 || layout.lanes == 1 ? dnnl_nhwc
-                     : layout.lanes == 16                    ? dnnl_nChw16c
-                                                             : dnnl_nChw8c);
+        b_md = nn_md(b_shape, p->type, tag_of_point(&layout));
     rc = nn_plan_want(p, node->inputs[1], &b_md, &b);
     if (!rc && nn_plan_last_use(p, node->inputs[0], a.buffer))
         dst = a.buffer;
@@ -217,10 +223,8 @@ static fg_code plan_to(nn_planner *p, const nn_node *node, nn_step_kind kind)
     if (rc)
         return rc;
     nn_dtype type = kind == NN_STEP_SOFTMAX ? NN_F32 : nn_type_of(&src.md);
-    dnnl_format_tag_t tag = layout.groups == 1 || layout.lanes == 1 ? dnnl_nhwc
-                            : layout.lanes == 16                    ? dnnl_nChw16c
-                                                                    : dnnl_nChw8c;
-    dnnl_memory_desc_t dst_md = kind == NN_STEP_SOFTMAX ? nn_md_nchw(shape, NN_F32) : nn_md(shape, type, tag);
+    dnnl_memory_desc_t dst_md =
+        kind == NN_STEP_SOFTMAX ? nn_md_nchw(shape, NN_F32) : nn_md(shape, type, tag_of_point(&layout));
     rc = nn_plan_buffer(p, dnnl_memory_desc_get_size(&dst_md), &dst);
     if (!rc)
         rc = nn_plan_step(p, kind, node, &step);
