@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -109,6 +110,13 @@ static fg_code check(const fg_command *command, const fg_cli *cli, const given *
     return FG_OK;
 }
 
+/* As `| head` does: nothing is wrong then, and there is nothing to say. */
+static bool reader_is_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&out, 1, 0) == 1 && (out.revents & POLLERR);
+}
+
 static int finish(fg_cli *cli, const fg_error *err, fg_code rc)
 {
     fg_cli_progress_end(cli);
@@ -120,8 +128,9 @@ static int finish(fg_cli *cli, const fg_error *err, fg_code rc)
     }
     /* What could not be written was not said: a full disk behind a redirection must not look like success. */
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr,
-                "facegate: cannot write to standard output; free some space or choose another place\n");
+        if (!reader_is_gone())
+            fprintf(stderr,
+                    "facegate: cannot write to standard output; free some space or choose another place\n");
         return FG_EXIT_ERROR;
     }
     return cli->status;

@@ -58,6 +58,12 @@ begin a_full_disk_behind_stdout_is_an_error
 says err "cannot write to standard output"
 end
 
+begin a_reader_that_left_is_no_full_disk
+(sleep 0.2; "$facegate" help 2>err; echo $? >status) | true
+[ "$(cat status)" = 1 ] || { bad=1; echo "  success although nobody read it"; }
+empty err
+end
+
 begin json_errors_are_documents
 run 1 --json --data nowhere verify x.jpg
 json '.[0].error.code' wrong_state
