@@ -37,7 +37,7 @@ const fg_setting fg_setting_table[] = {
     {"ca-file",         FG_SETTING_TEXT,     AT(ca_file),        NULL,            0,    0,     "FILE", "certificates of the authorities that a download may trust, PEM (else CURL_CA_BUNDLE, SSL_CERT_FILE, the system's)", false},
     {"detector",        FG_SETTING_TEXT,     AT(detector),       NULL,            0,    0,     "MODEL", "name of the face detector (see: facegate models list)", false},
     {"embedder",        FG_SETTING_TEXT,     AT(embedder),       NULL,            0,    0,     "MODEL", "name of the embedding network (see: facegate models list; else the team's, see: facegate models use)", false},
-    {"precision",       FG_SETTING_WORD,     AT(precision),      "auto",          0,    0,     "auto|f32|bf16", "arithmetic of the embedder; auto: bf16 where the processor has it", false},
+    {"precision",       FG_SETTING_WORD,     AT(precision),      "auto",          0,    0,     "auto|f32|bf16|int8", "arithmetic of the embedder; auto: int8 if its file is made for it, else bf16 where the processor has it, else f32", false},
     {"min-face",        FG_SETTING_NUMBER,   AT(min_face),       "40",            20,   2000,  "PIXELS", "smallest face that is looked for", false},
     {"min-sharpness",   FG_SETTING_NUMBER,   AT(min_sharpness),  NULL,            0,    1e6,   "VARIANCE", "sharpness below which a face is 'blurred'", false},
     {"min-brightness",  FG_SETTING_NUMBER,   AT(min_brightness), NULL,            0,    255,   "LUMA", "mean brightness below which a face is 'too_dark'", false},

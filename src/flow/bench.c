@@ -96,8 +96,7 @@ static fg_code bench_network(bench *b, const char *stage, const char *path, fg_p
     return rc;
 }
 
-/* In f32, and in bf16 where the processor has it; what is stored for int8 in int8, where the processor has
- * that. */
+/* In f32, and faster: what is stored for int8 in int8, all else in bf16, where the processor has that. */
 static fg_code bench_precisions(bench *b, const char *stage, const char *path, size at, fg_error *err)
 {
     fg_error ignored;
@@ -107,11 +106,11 @@ static fg_code bench_precisions(bench *b, const char *stage, const char *path, s
     fg_code rc = fg_net_open(&net, path, &options, err);
     bool int8 = rc == FG_OK && fg_net_info_view(net)->precision == FG_PRECISION_INT8;
     fg_net_close(net);
-    if (rc == FG_OK && int8)
-        return bench_network(b, stage, path, FG_PRECISION_INT8, &at, 1, err);
     if (rc == FG_OK)
         rc = bench_network(b, stage, path, FG_PRECISION_F32, &at, 1, err);
-    if (rc == FG_OK && fg_nn_measure_peak(FG_PRECISION_BF16, &peak, &ignored) == FG_OK)
+    if (rc == FG_OK && int8)
+        rc = bench_network(b, stage, path, FG_PRECISION_INT8, &at, 1, err);
+    else if (rc == FG_OK && fg_nn_measure_peak(FG_PRECISION_BF16, &peak, &ignored) == FG_OK)
         rc = bench_network(b, stage, path, FG_PRECISION_BF16, &at, 1, err);
     return rc;
 }

@@ -18,13 +18,14 @@ typedef struct fg_net fg_net;
 typedef struct fg_net_run fg_net_run;
 
 typedef enum fg_precision {
-    FG_PRECISION_AUTO, /* int8 for a network that was quantised for it, else bf16, each where the processor
-                          computes it natively (AVX-512 or AVX VNNI; AVX-512 BF16 or AMX), else f32 */
+    FG_PRECISION_AUTO, /* int8 for a network that was quantised for it (SSE4.1 or more), else bf16 where the
+                          processor computes it natively (AVX-512 BF16 or AMX), else f32 */
     FG_PRECISION_F32,
     FG_PRECISION_BF16, /* weights and activations in bf16, sums in f32; FG_ERR_UNSUPPORTED without hardware
                           for it */
     FG_PRECISION_INT8, /* convolutions with 8-bit weights and inputs (ONNX QDQ) in int8 with 32-bit sums, the
-                          rest in f32; FG_ERR_UNSUPPORTED without such convolutions or hardware for it */
+                          rest in f32, where VNNI is missing those with signed input too; FG_ERR_UNSUPPORTED
+                          without such convolutions or hardware for it */
     FG_PRECISION_COUNT
 } fg_precision;
 
@@ -76,7 +77,8 @@ fg_code fg_net_exec(fg_net_run *run, const float *input, int batch, int height, 
                     fg_tensor_view outputs[FG_NET_MAX_OUTPUTS], fg_error *err) FG_MUST_CHECK;
 
 /* The processor's measured arithmetic peak on one thread, in GFLOP/s (multiply and add counted as two), from
- * a large matrix product of that precision; what `facegate bench` compares with. Takes about 0.3 s. */
+ * a large matrix product and a convolution of that precision, whichever is faster; what `facegate bench`
+ * compares with. Takes about 0.4 s. */
 fg_code fg_nn_measure_peak(fg_precision precision, double *gflops, fg_error *err) FG_MUST_CHECK;
 
 #endif

@@ -253,7 +253,16 @@ static fg_code emit_weighted(nn_planner *p, int index, request *r, dnnl_primitiv
     return FG_OK;
 }
 
-/* In integers if that is possible and oneDNN has more than reference code for it, else in floats. */
+/* Without VNNI oneDNN halves the weights of a layer with signed input, so that sums of two products fit into
+ * 16 bits; the bit that they lose costs such a layer, the first of an embedder, more than floats cost time.
+ */
+static bool halves_weights(const_dnnl_primitive_desc_t pd)
+{
+    const dnnl_memory_desc_t *weights = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    return (weights->extra.flags & dnnl_memory_extra_flag_scale_adjust) && weights->extra.scale_adjust < 1.0f;
+}
+
+/* In integers if that is possible, exact, and oneDNN has more than reference code for it, else in floats. */
 static fg_code plan_weighted(nn_planner *p, int index, request *r)
 {
     fg_code rc = FG_ERR_UNSUPPORTED;
@@ -267,6 +276,10 @@ static fg_code plan_weighted(nn_planner *p, int index, request *r)
             rc = make_attr(p, r);
         if (!rc)
             rc = choose(p, r, &here, &pd);
+        if (!rc && halves_weights(pd)) {
+            dnnl_primitive_desc_destroy(pd);
+            rc = FG_ERR_UNSUPPORTED;
+        }
     }
     if (rc == FG_ERR_UNSUPPORTED) {
         request_reset(r);
