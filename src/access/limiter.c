@@ -3,7 +3,6 @@
 #include <math.h>
 #include <pthread.h>
 #include <sodium.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,8 @@ typedef struct slot {
     uint64_t hash;                    /* 0: free */
     double tokens, filled_ms;         /* tokens there were at filled_ms, the time last heard of */
     double locked_until_ms, wrong_ms; /* wrong_ms: of the last wrong key */
-    int wrong;                        /* in a row */
+    double forgiven_ms;               /* when a right key last forgave some; at first, when heard of first */
+    int wrong;                        /* not forgiven yet */
 } slot;
 
 struct fg_limiter {
@@ -32,6 +32,7 @@ const fg_limiter_options fg_limiter_options_default = {
     .lock_after = 5,
     .lock_ms = 1000,
     .lock_max_ms = 15 * 60 * 1000,
+    .forgive_ms = 6000,
     .names = 4096,
 };
 
@@ -40,7 +41,7 @@ fg_code fg_limiter_new(fg_limiter **limiter, const fg_limiter_options *options, 
     const fg_limiter_options o = options ? *options : fg_limiter_options_default;
     *limiter = NULL;
     if (!(o.per_second > 0) || !(o.burst >= 1) || o.lock_after < 1 || !(o.lock_ms > 0) ||
-        !(o.lock_max_ms >= o.lock_ms) || o.names < 1 || o.names > MAX_NAMES)
+        !(o.lock_max_ms >= o.lock_ms) || !(o.forgive_ms > 0) || o.names < 1 || o.names > MAX_NAMES)
         return FG_FAIL(err, FG_ERR_USAGE, "the limits on requests make no sense");
     if (sodium_init() < 0)
         return FG_FAIL(err, FG_ERR_INTERNAL, "no source of random numbers");
@@ -92,7 +93,7 @@ static slot *find(fg_limiter *l, const char *name, double now_ms)
     for (int i = 1; i < WAYS; i++)
         if (is_worth_less(&set[i], least, now_ms))
             least = &set[i];
-    *least = (slot){.hash = hash, .tokens = l->options.burst, .filled_ms = now_ms};
+    *least = (slot){.hash = hash, .tokens = l->options.burst, .filled_ms = now_ms, .forgiven_ms = now_ms};
     return least;
 }
 
@@ -138,11 +139,17 @@ void fg_limiter_wrong(fg_limiter *limiter, const char *name, double now_ms)
     pthread_mutex_unlock(&limiter->lock);
 }
 
-void fg_limiter_right(fg_limiter *limiter, const char *name, double now_ms)
+void fg_limiter_right(fg_limiter *limiter, const char *name, bool forgives_all, double now_ms)
 {
     pthread_mutex_lock(&limiter->lock);
     slot *s = find(limiter, name, now_ms);
-    s->wrong = 0;
+    const double earned = floor((now_ms - s->forgiven_ms) / limiter->options.forgive_ms);
+    if (forgives_all || earned >= s->wrong)
+        s->wrong = 0;
+    else if (earned > 0)
+        s->wrong -= (int)earned;
+    if (earned > 0)
+        s->forgiven_ms = now_ms;
     s->locked_until_ms = 0;
     pthread_mutex_unlock(&limiter->lock);
 }

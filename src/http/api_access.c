@@ -245,14 +245,14 @@ fg_code fg_api_sign_in(fg_request *r, fg_error *err)
     else if (key && strlen(key) < 256)
         owner.scopes = fg_key_scopes(server, key, owner.key_id);
     if (!owner.scopes) {
-        fg_request_tried(r, false);
+        fg_request_tried(r, 0);
         rc = FG_FAIL(err, FG_ERR_UNAUTHORIZED, "%s",
                      renew  ? "this session cannot be renewed; sign in with the key"
                      : link ? "this sign-in link was used already or is too old; sign in with the key"
                             : "the key is not known, or was revoked, or has expired");
         goto done;
     }
-    fg_request_tried(r, true);
+    fg_request_tried(r, owner.scopes);
     if (strcmp(owner.key_id, "preset") == 0)
         *owner.key_id = 0; /* it is not in the store, and lives as long as this server does */
     fg_session_who(&owner, r->who, sizeof r->who);

@@ -58,7 +58,7 @@ fg_code fg_request_aws_begin(fg_request *r, fg_error *err)
         rc = load_key(r, &r->scopes, id, secret, err);
     sodium_memzero(secret, sizeof secret);
     if (rc == FG_ERR_UNAUTHORIZED)
-        fg_request_tried(r, false);
+        fg_request_tried(r, 0);
     snprintf(r->who, sizeof r->who, "key:%s", id);
     return rc;
 }
@@ -142,7 +142,7 @@ static fg_code check_signature(fg_request *r, fg_error *err)
         rc = fg_aws_check_signature(&r->aws, &request, secret, &r->aws_fault, err);
     sodium_memzero(secret, sizeof secret);
     if (rc == FG_OK || rc == FG_ERR_UNAUTHORIZED)
-        fg_request_tried(r, rc == FG_OK);
+        fg_request_tried(r, rc == FG_OK ? scopes : 0);
     fg_buf_deinit(&c->query);
     free(c);
     return rc;

@@ -77,13 +77,13 @@ fg_code fg_request_limit(fg_request *request, fg_error *err)
     return ask(request, request->server->limiter, network, err);
 }
 
-void fg_request_tried(fg_request *request, bool right)
+void fg_request_tried(fg_request *request, unsigned scopes)
 {
     char network[sizeof request->address];
     double now_ms = fg_clock_monotonic_ms();
     fg_client_network(request->address, network, sizeof network);
-    if (right) {
-        fg_limiter_right(request->server->limiter, network, now_ms);
+    if (scopes) {
+        fg_limiter_right(request->server->limiter, network, scopes & FG_SCOPE_ADMIN, now_ms);
     } else {
         fg_limiter_wrong(request->server->limiter, network, now_ms);
         atomic_fetch_add(&request->server->metrics.wrong_keys, 1);
@@ -100,7 +100,7 @@ static fg_code by_key(fg_request *request, const char *key, fg_error *err)
     rc = fg_access_find(fg_app_store(server->app), key, server->settings->admin_key, fg_clock_unix_ms(),
                         &request->scopes, id, err);
     if (rc == FG_OK || rc == FG_ERR_UNAUTHORIZED)
-        fg_request_tried(request, rc == FG_OK);
+        fg_request_tried(request, rc == FG_OK ? request->scopes : 0);
     snprintf(request->who, sizeof request->who, "key:%s", id);
     return rc == FG_OK ? ask(request, server->key_limiter, request->who, err) : rc;
 }

@@ -23,6 +23,7 @@ static fg_code make_limiters(fg_server *s, fg_error *err)
                                        .lock_after = 10,
                                        .lock_ms = 1000,
                                        .lock_max_ms = 15 * 60000,
+                                       .forgive_ms = 6000,
                                        .names = 4096};
     fg_code rc = fg_limiter_new(&s->limiter, &limits, err);
     return rc == FG_OK ? fg_limiter_new(&s->key_limiter, &limits, err) : rc;

@@ -209,8 +209,13 @@ static void use_is_noted_to_the_minute(void **state)
 
 /* -- limiter -- */
 
-static const fg_limiter_options strict = {
-    .per_second = 2, .burst = 3, .lock_after = 3, .lock_ms = 1000, .lock_max_ms = 5000, .names = 64};
+static const fg_limiter_options strict = {.per_second = 2,
+                                          .burst = 3,
+                                          .lock_after = 3,
+                                          .lock_ms = 1000,
+                                          .lock_max_ms = 5000,
+                                          .forgive_ms = 1000,
+                                          .names = 64};
 
 static void bucket_gives_a_burst_and_then_a_rate(void **state)
 {
@@ -270,13 +275,39 @@ static void wrong_keys_lock_out_for_longer_and_longer(void **state)
         ok(fg_limiter_ask(l, "a", now, NULL, &f->err));
     }
     ok(fg_limiter_ask(l, "b", now, NULL, &f->err));
-    fg_limiter_right(l, "a", now);
+    fg_limiter_right(l, "a", true, now);
     fg_limiter_wrong(l, "a", now);
     fg_limiter_wrong(l, "a", now);
     ok(fg_limiter_ask(l, "a", now + 1000, NULL, &f->err));
     /* So does time. */
     fg_limiter_wrong(l, "a", now + 1000 + 5001);
     ok(fg_limiter_ask(l, "a", now + 1000 + 5001, NULL, &f->err));
+    fg_limiter_free(l);
+}
+
+static void a_key_of_few_rights_does_not_pay_for_guesses(void **state)
+{
+    fixture *f = *state;
+    fg_limiter *l = NULL;
+    int guesses = 0, locks = 0;
+    ok(fg_limiter_new(&l, &strict, &f->err));
+    for (double now = 0; now < 60000; now += 100) { /* the door's own key before each guess */
+        if (fg_limiter_ask(l, "nat", now, NULL, NULL) == FG_OK) {
+            fg_limiter_right(l, "nat", false, now);
+            fg_limiter_wrong(l, "nat", now);
+            guesses++;
+        } else {
+            locks++;
+        }
+    }
+    assert_in_range(guesses, 10, 63); /* one a second, and those before the first lock */
+    assert_true(locks > 0);
+    /* One mistake now and then locks nobody out. */
+    for (double now = 100000; now < 200000; now += 1500) {
+        ok(fg_limiter_ask(l, "office", now, NULL, &f->err));
+        fg_limiter_wrong(l, "office", now);
+        fg_limiter_right(l, "office", false, now + 100);
+    }
     fg_limiter_free(l);
 }
 
@@ -358,7 +389,7 @@ static void *ask_often(void *argument)
     uintptr_t passed = 0;
     for (int i = 0; i < 5000; i++) {
         passed += fg_limiter_ask(l, "shared", 0, NULL, NULL) == FG_OK;
-        fg_limiter_right(l, "shared", 0);
+        fg_limiter_right(l, "shared", true, 0);
     }
     return (void *)passed; /* NOLINT: a number through pthread_join */
 }
@@ -399,6 +430,7 @@ int main(void)
         TEST(bucket_gives_a_burst_and_then_a_rate),
         TEST(long_run_rate_is_what_it_says),
         TEST(wrong_keys_lock_out_for_longer_and_longer),
+        TEST(a_key_of_few_rights_does_not_pay_for_guesses),
         TEST(table_is_bounded_and_keeps_the_locked_out),
         TEST(limits_that_make_no_sense_are_refused),
         TEST(threads_share_one_limiter),
