@@ -142,12 +142,16 @@ static fg_code write_zip(const char *path, fg_app *app, const fg_member *members
     return rc;
 }
 
-static fg_code reply_zip(fg_request *r, const fg_member *members, long count, const char *name, fg_error *err)
+/* subject: for the audit. */
+static fg_code reply_zip(fg_request *r, const fg_member *members, long count, const char *subject,
+                         const char *name, fg_error *err)
 {
+    const fg_actor actor = {r->who, r->address};
     char path[FG_MAX_PATH];
     int fd = -1;
-    fg_code rc = fg_spool_file(r->server->spool, path, &fd, err);
-    if (rc != FG_OK)
+    fg_code rc =
+        fg_record(r->server->app, &actor, "export", subject, err); /* before, so that none goes unseen */
+    if (rc != FG_OK || (rc = fg_spool_file(r->server->spool, path, &fd, err)) != FG_OK)
         return rc;
     close(fd);
     /* libzip writes a neighbour and renames it over this one, so it is opened anew. */
@@ -161,7 +165,7 @@ fg_code fg_api_chips_zip(fg_request *r, fg_error *err)
     long count = 0;
     fg_code rc = fg_store_members(fg_app_store(r->server->app), &members, &count, err);
     if (rc == FG_OK)
-        rc = reply_zip(r, members, count, "facegate-chips.zip", err);
+        rc = reply_zip(r, members, count, "chips", "facegate-chips.zip", err);
     fg_members_free(members, count);
     return rc;
 }
@@ -176,7 +180,7 @@ fg_code fg_api_member_chips_zip(fg_request *r, fg_error *err)
         rc = fg_store_member_by_id(fg_app_store(r->server->app), id, &member, err);
     snprintf(name, sizeof name, "facegate-chips-%lld.zip", (long long)id);
     if (rc == FG_OK)
-        rc = reply_zip(r, &member, 1, name, err);
+        rc = reply_zip(r, &member, 1, member.name, name, err);
     fg_member_deinit(&member);
     return rc;
 }

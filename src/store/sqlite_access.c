@@ -125,8 +125,10 @@ fg_code fg_sqlite_audit_add(fg_store *store, const fg_audit_row *row, fg_error *
     fg_sql q;
     fg_code rc = fg_sql_start(
         &q, store, FG_SQL_WRITE_LAZY,
+        /* Who was removed while they were recognised is named no more. */
         "INSERT INTO audit (time_ms, actor, source, action, subject, decision, reasons, probability, "
-        "member_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
+        "member_id) VALUES (?1, ?2, ?3, ?4, "
+        "iif(?9 > 0 AND NOT EXISTS (SELECT 1 FROM member WHERE id = ?9), '', ?5), ?6, ?7, ?8, "
         "coalesce(nullif(?9, 0), (SELECT id FROM member WHERE name = ?5)))",
         err);
     if (rc != FG_OK)

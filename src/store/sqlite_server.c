@@ -161,7 +161,8 @@ fg_code fg_sqlite_attempts_expire(fg_store *store, int64_t before_ms, int limit,
     fg_sql q;
     fg_code rc = fg_sql_start(&q, store, FG_SQL_WRITE,
                               "DELETE FROM audit WHERE id IN "
-                              "(SELECT id FROM audit WHERE time_ms < ? AND action = 'verify' LIMIT ?)",
+                              "(SELECT id FROM audit WHERE time_ms < ? AND action IN ('verify', 'invoke') "
+                              "LIMIT ?)",
                               err);
     if (rc != FG_OK)
         return rc;

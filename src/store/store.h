@@ -338,7 +338,7 @@ fg_code fg_store_expired(fg_store *store, fg_expiring what, int64_t before_ms, i
                          long *count, fg_error *err) FG_MUST_CHECK;
 void fg_keys_texts_free(char **keys, long count);
 fg_code fg_store_blob_gone(fg_store *store, fg_expiring what, const char *key, fg_error *err) FG_MUST_CHECK;
-/* Deletes at most limit attempts ("verify" rows of the audit) for good; *count of them. */
+/* Deletes at most limit attempts ("verify" and "invoke" rows of the audit) for good; *count of them. */
 fg_code fg_store_attempts_expire(fg_store *store, int64_t before_ms, int limit, long *count,
                                  fg_error *err) FG_MUST_CHECK;
 

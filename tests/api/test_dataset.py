@@ -72,6 +72,7 @@ class Dataset(unittest.TestCase):
             self.assertEqual(own.get(f'/api/v1/members/{ada}/portrait').status, 404)
             self.assertEqual(own.get(f'/api/v1/members/{ada}/chips.zip').status, 404)
             with zipfile.ZipFile(io.BytesIO(own.get('/api/v1/chips.zip').body)) as z:
+                self.assertEqual([r['subject'] for r in as_json(own.get('/api/v1/audit?action=export'))['rows']][:1], ['chips'])
                 self.assertTrue(all('Carla' in name for name in z.namelist()))
             self.assertEqual(as_json(own.get(f'/api/v1/members/{ada}/sources'))['sources'][0]['kind'], 'dataset')
             self.assertEqual(own.train()['state'], 'done')

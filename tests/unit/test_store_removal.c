@@ -129,6 +129,31 @@ static void removal_takes_the_name_out_of_the_audit(void **state)
     assert_int_equal(rows[5].member_id, ann);
     assert_int_equal(rows[2].member_id, 0);
     fg_audit_free(rows, count);
+    /* Nor does what was under way meanwhile put it back; it still says whom it was about, by number. */
+    ok(fg_store_audit_add(
+        f->store, &(fg_audit_row){.action = (char *)"invoke", .subject = (char *)"Anne", .member_id = ann},
+        &f->err));
+    ok(fg_store_audit(f->store, 0, 1, &rows, &count, &f->err));
+    assert_string_equal(rows[0].subject, "");
+    assert_int_equal(rows[0].member_id, ann);
+    fg_audit_free(rows, count);
+}
+
+static void attempts_expire_and_what_was_done_stays(void **state)
+{
+    fixture *f = *state;
+    long count = 0;
+    static const char *const actions[] = {"verify", "invoke", "enroll", "train", "verify"};
+    for (int i = 0; i < 5; i++)
+        ok(fg_store_audit_add(f->store,
+                              &(fg_audit_row){.action = (char *)actions[i], .time_ms = i < 4 ? 1000 : 5000},
+                              &f->err));
+    ok(fg_store_attempts_expire(f->store, 5000, 1, &count, &f->err));
+    assert_int_equal(count, 1);
+    ok(fg_store_attempts_expire(f->store, 5000, 10, &count, &f->err));
+    assert_int_equal(count, 1);
+    assert_int_equal(sql_count(f, "SELECT count(*) FROM audit WHERE action IN ('verify', 'invoke')"), 1);
+    assert_int_equal(sql_count(f, "SELECT count(*) FROM audit"), 3);
 }
 
 /* -- pending -- */
@@ -259,6 +284,7 @@ int main(void)
         TEST(removal_leaves_its_blobs_pending),
         TEST(removal_stops_an_enrolment_under_way),
         TEST(removal_takes_the_name_out_of_the_audit),
+        TEST(attempts_expire_and_what_was_done_stays),
         TEST(pending_needs_a_prefix_and_is_there_once),
         TEST(prefix_of_a_dead_process_is_abandoned),
         TEST(new_process_with_the_id_of_a_dead_one_is_told_apart),
