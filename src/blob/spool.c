@@ -109,6 +109,11 @@ fg_code fg_spool_file(fg_spool *spool, char path[FG_MAX_PATH], int *fd, fg_error
     return rc;
 }
 
+void fg_spool_wipe(const char *path)
+{
+    (void)fg_blob_dir_wipe(AT_FDCWD, path);
+}
+
 fg_code fg_spool_one(fg_spool **spool, const char *data, char path[FG_MAX_PATH], int *fd, fg_error *err)
 {
     char parent[FG_MAX_PATH];

@@ -23,4 +23,7 @@ fg_code fg_spool_file(fg_spool *spool, char path[FG_MAX_PATH], int *fd, fg_error
 fg_code fg_spool_one(fg_spool **spool, const char *data, char path[FG_MAX_PATH], int *fd,
                      fg_error *err) FG_MUST_CHECK;
 
+/* Overwrites a file that held faces for long enough to reach the disk, as far as possible, and unlinks it. */
+void fg_spool_wipe(const char *path);
+
 #endif

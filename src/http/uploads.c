@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "blob/spool.h"
 #include "http/body.h"
 
 #include <dirent.h>
@@ -115,8 +116,10 @@ fg_code fg_uploads_get(fg_uploads *u, const char *id, fg_upload *upload, fg_erro
     return upload->expires_ms > fg_clock_unix_ms() ? FG_OK : no_upload(err);
 }
 
+typedef void visit(fg_uploads *u, const char *id, void *context);
+
 /* Calls each with every id there is; returns their number. */
-static long for_each(fg_uploads *u, void (*each)(fg_uploads *u, const char *id))
+static long for_each(fg_uploads *u, visit *each, void *context)
 {
     long count = 0;
     DIR *dir = opendir(u->folder);
@@ -128,26 +131,45 @@ static long for_each(fg_uploads *u, void (*each)(fg_uploads *u, const char *id))
         if (!is_id(id) || strcmp(d->d_name + FG_UPLOAD_ID - 1, ".bin") != 0)
             continue;
         count++;
-        if (each)
-            each(u, id);
+        each(u, id, context);
     }
     closedir(dir);
     return count;
+}
+
+static void add_outstanding(fg_uploads *u, const char *id, void *context)
+{
+    fg_upload upload;
+    uint64_t *bytes = context;
+    if (fg_uploads_get(u, id, &upload, NULL) == FG_OK && upload.offset < upload.length)
+        *bytes += upload.length - upload.offset;
+}
+
+/* Whether so many bytes leave the store what it needs. True where nobody knows. */
+static bool has_room(const char *path, uint64_t bytes)
+{
+    struct statvfs disk;
+    return statvfs(path, &disk) != 0 || disk.f_frsize * disk.f_bavail >= bytes + spare_bytes;
+}
+
+static fg_code no_room(fg_error *err)
+{
+    return FG_FAIL(err, FG_ERR_FULL, "there is no room for the upload; free some space and try again");
 }
 
 fg_code fg_uploads_create(fg_uploads *u, uint64_t length, const char *name, fg_upload *upload, fg_error *err)
 {
     char sidecar[FG_MAX_PATH];
     uint8_t bytes[FG_UPLOAD_ID / 2];
-    struct statvfs disk;
+    uint64_t outstanding = 0; /* what the others will still take */
     *upload = (fg_upload){.length = length};
     if (length > u->max_bytes)
         return FG_FAIL(err, FG_ERR_LIMIT, "the upload is larger than the %llu MB that are taken",
                        (unsigned long long)(u->max_bytes >> 20));
-    if (for_each(u, NULL) >= FG_UPLOADS_MAX)
+    if (for_each(u, add_outstanding, &outstanding) >= FG_UPLOADS_MAX)
         return FG_FAIL(err, FG_ERR_BUSY, "too many uploads are unfinished; end some of them");
-    if (statvfs(u->folder, &disk) == 0 && disk.f_frsize * disk.f_bavail < length + spare_bytes)
-        return FG_FAIL(err, FG_ERR_FULL, "there is no room for the upload; free some space and try again");
+    if (!has_room(u->folder, outstanding + length))
+        return no_room(err);
     char *safe = fg_body_safe_name(name);
     if (!safe)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
@@ -185,10 +207,10 @@ void fg_uploads_forget(fg_uploads *u, const char *id)
     if (!is_id(id))
         return;
     if (path_of(u, id, ".json", path, NULL) == FG_OK)
-        unlink(path);
+        fg_spool_wipe(path); /* it tells what the file was called */
     /* Last, since by it an upload is found: what is cut short here goes with the next sweep. */
     if (path_of(u, id, ".bin", path, NULL) == FG_OK)
-        unlink(path);
+        fg_spool_wipe(path);
 }
 
 fg_code fg_uploads_remove(fg_uploads *u, const char *id, fg_error *err)
@@ -200,21 +222,28 @@ fg_code fg_uploads_remove(fg_uploads *u, const char *id, fg_error *err)
     return rc;
 }
 
-void fg_uploads_remove_all(fg_uploads *u)
+static void forget_one(fg_uploads *u, const char *id, void *context)
 {
-    (void)for_each(u, fg_uploads_forget);
+    (void)context;
+    fg_uploads_forget(u, id);
 }
 
-static void sweep_one(fg_uploads *u, const char *id)
+void fg_uploads_remove_all(fg_uploads *u)
+{
+    (void)for_each(u, forget_one, NULL);
+}
+
+static void sweep_one(fg_uploads *u, const char *id, void *context)
 {
     fg_upload upload;
+    (void)context;
     if (fg_uploads_get(u, id, &upload, NULL) == FG_ERR_NOT_FOUND)
         fg_uploads_forget(u, id);
 }
 
 void fg_uploads_sweep(fg_uploads *u)
 {
-    (void)for_each(u, sweep_one);
+    (void)for_each(u, sweep_one, NULL);
 }
 
 /* -- writing -- */
@@ -259,7 +288,7 @@ fg_code fg_upload_begin(fg_uploads *u, const char *id, uint64_t offset, const fg
 
 fg_code fg_upload_write(fg_upload_writer *w, const void *data, size_t size, fg_error *err)
 {
-    fg_code rc = fg_fd_write(w->fd, w->path, data, size, err);
+    fg_code rc = has_room(w->path, size) ? fg_fd_write(w->fd, w->path, data, size, err) : no_room(err);
     if (rc != FG_OK)
         return rc;
     if (w->wanted.algorithm == FG_TUS_SHA1)
