@@ -61,20 +61,18 @@ static fg_code invoke(fg_request *r, json_t **answer, fg_error *err)
     fg_invocation invocation = {.artifact = r->server->artifact, .actor = {r->who, r->address}};
     fg_invoke_kind kind;
     fg_rows rows = {0};
-    const char *require = fg_request_query(r, "require");
     fg_code rc = fg_invoke_kind_parse(&kind, fg_request_header(r, "Content-Type"), err);
     *answer = NULL;
     if (rc != FG_OK)
         return rc;
     if (!body->path && body->memory.size == 0)
         return FG_FAIL(err, FG_ERR_INPUT, "the body is empty");
-    if (require && *require && !fg_is_name(require))
-        return FG_FAIL(err, FG_ERR_USAGE, "require: give the name of a right");
+    if ((rc = fg_request_required_right(r, &invocation.required_right, err)) != FG_OK)
+        return rc;
     if (!accepts_json(r)) {
         r->failed_status = 406;
         return FG_FAIL(err, FG_ERR_UNSUPPORTED, "the answer is application/json; ask for that in Accept");
     }
-    invocation.required_right = require && *require ? require : NULL;
     if (kind == FG_INVOKE_PHOTO) {
         photo p = {.body = body, .invocation = &invocation};
         if ((rc = fg_pool_run(r->server->pool, invoke_photo, &p, err)) != FG_OK)

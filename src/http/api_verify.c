@@ -88,14 +88,8 @@ static void add_detail(json_t *document, const fg_verification *v)
 fg_code fg_api_verify(fg_request *r, fg_error *err)
 {
     work w = {.request = {.actor = {r->who, r->address}}};
-    fg_code rc;
-    const char *require = fg_request_query(r, "require");
-    if (!require)
-        require = fg_body_field(&r->body, "require");
-    if (require && *require && !fg_is_name(require))
-        return FG_FAIL(err, FG_ERR_USAGE, "require: give the name of a right");
-    w.request.required_right = require && *require ? require : NULL;
-    if ((rc = find_photo(r, &w.request, err)) != FG_OK ||
+    fg_code rc = fg_request_required_right(r, &w.request.required_right, err);
+    if (rc != FG_OK || (rc = find_photo(r, &w.request, err)) != FG_OK ||
         (rc = fg_pool_run(r->server->pool, verify, &w, err)) != FG_OK)
         return rc;
     if (w.rc != FG_OK) {

@@ -136,8 +136,8 @@ fg_code fg_request_id_param(const fg_request *request, int n, int64_t *id, fg_er
 fg_code fg_request_authorize(fg_request *request, fg_error *err) FG_MUST_CHECK;
 /* Before a key is tried: FG_ERR_BUSY, and a reply of 429, where this address tries too many. */
 fg_code fg_request_limit(fg_request *request, fg_error *err) FG_MUST_CHECK;
-/* What came of the key. */
-void fg_request_tried(fg_request *request, bool right);
+/* What came of the key: its scopes, 0 for a wrong one. */
+void fg_request_tried(fg_request *request, unsigned scopes);
 /* The scopes of a live key, 0 for none. */
 unsigned fg_key_scopes(fg_server *server, const char *key, char id[17]);
 /* The scopes that a session still has: those of its key, which may have been revoked since. */
@@ -158,6 +158,10 @@ bool fg_request_flag(const fg_request *request, const char *name);         /* ?n
 /* *value is left as it is where the query has none. FG_ERR_USAGE outside min..max. */
 fg_code fg_request_query_int(const fg_request *request, const char *name, int64_t min, int64_t max,
                              int64_t *value, fg_error *err) FG_MUST_CHECK;
+/* The right that a decision is to need: ?require or a field of the form, NULL where there is neither. Only
+ * one is taken, and none that is empty: a right that went unnoticed would let in whom it was to keep out.
+ * Borrowed. FG_ERR_USAGE. */
+fg_code fg_request_required_right(const fg_request *request, const char **right, fg_error *err) FG_MUST_CHECK;
 /* Takes the document; NULL is FG_ERR_MEMORY. */
 fg_code fg_reply_json(fg_request *request, unsigned status, json_t *document, fg_error *err) FG_MUST_CHECK;
 /* With an ETag, and as 304 where If-None-Match has it: who polls pays for what has changed alone. Takes the

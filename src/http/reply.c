@@ -47,6 +47,37 @@ fg_code fg_request_query_int(const fg_request *request, const char *name, int64_
     return FG_OK;
 }
 
+typedef struct required {
+    const char *right;
+    int count;
+} required;
+
+static enum MHD_Result count_required(void *cls, enum MHD_ValueKind kind, const char *key, const char *value)
+{
+    required *found = cls;
+    (void)kind;
+    if (strcmp(key, "require") == 0) {
+        found->right = value ? value : "";
+        found->count++;
+    }
+    return MHD_YES;
+}
+
+fg_code fg_request_required_right(const fg_request *request, const char **right, fg_error *err)
+{
+    required found = {0};
+    *right = NULL;
+    MHD_get_connection_values(request->connection, MHD_GET_ARGUMENT_KIND, count_required, &found);
+    for (int i = 0; i < request->body.part_count; i++) /* a file of that name is no right */
+        count_required(&found, MHD_POSTDATA_KIND, request->body.parts[i].name, request->body.parts[i].text);
+    if (found.count > 1)
+        return FG_FAIL(err, FG_ERR_USAGE, "require: give one right alone");
+    if (found.right && !fg_is_name(found.right))
+        return FG_FAIL(err, FG_ERR_USAGE, "require: give the name of a right");
+    *right = found.right;
+    return FG_OK;
+}
+
 static fg_code take_response(fg_request *request, unsigned status, const char *type,
                              struct MHD_Response *response, fg_error *err)
 {

@@ -249,6 +249,11 @@ class Verification(unittest.TestCase):
         self.assertEqual((as_json(answer)['decision'], as_json(answer)['input']), ('granted', 'me.jpg'))
         self.assertEqual(server.form('/api/v1/verify', [('photo', 'a.jpg', photo('ada')), ('photo', 'b.jpg', photo('ada'))]).status, 422)
         self.assertEqual(server.form('/api/v1/verify', [('require', 'office')]).status, 422)
+        # A right that went unnoticed would open the door: of two, or of none, none is taken.
+        for query, fields in (('?require=office&require=lab', []), ('?require=', []), ('?require=', [('require', 'office')]),
+                              ('?require=lab', [('require', 'office')]), ('', [('require', 'lab'), ('require', 'office')])):
+            answer = server.form('/api/v1/verify' + query, [('photo', 'me.jpg', photo('ada')), *fields])
+            self.assertEqual(answer.status, 400, (query, fields))
         self.assertEqual(server.form('/api/v1/verify', [('photo', 'e.jpg', b'')]).status, 422)
 
     def test_detail(self):
