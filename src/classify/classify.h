@@ -116,8 +116,7 @@ int fg_classifier_members(const fg_classifier *classifier);
 int fg_classifier_size(const fg_classifier *classifier);                      /* of an embedding */
 int64_t fg_classifier_member_id(const fg_classifier *classifier, int member); /* 0 <= member < members */
 
-/* 1:1: the cosine of two unit vectors, and the chance that they are one person, from the cohort's calibration
- * if given. */
+/* 1:1: the cosine of two unit vectors. */
 double fg_cosine(const float *a, const float *b, int size);
 
 #endif

@@ -5,10 +5,16 @@
 #include "classify/classify.h"
 
 /* One member's two scores for a probe x, each brought to mean 0 and deviation 1 over strangers that training
- * held out: similarity  centroid . x machine     the decision value of the member's SVM against the cohort
- * and the rest of the team Their sum, again of deviation 1, is the member's evidence e; the chance that x is
- * the member is exp(l) / (1 + sum of exp(l) over members),   l = log(0.9 / 0.1) + slope * (e - border) so
- * that at the border, where training found that strangers come once in 1 / far times, it is 0.90, and 1 in
+ * held out:
+ *
+ * - similarity: centroid . x;
+ * - machine: the decision value of the member's SVM against the cohort and the rest of the team.
+ *
+ * Their sum, again of deviation 1, is the member's evidence e. The chance that x is the member is
+ *
+ *   exp(l) / (1 + sum of exp(l) over members), l = log(0.9 / 0.1) + slope * (e - border)
+ *
+ * so that at the border, where training found that strangers come once in 1 / far times, it is 0.90; the 1 in
  * the denominator is "nobody". */
 typedef struct fg_expert {
     int64_t member_id;

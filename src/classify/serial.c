@@ -5,8 +5,10 @@
  *                       16  u32 kernel
  *   72 for each member: i64 id, f64 cosine_mean, cosine_sd, machine_mean, machine_sd, bias
  *      f32 centroids, members x size
- *      linear: f32 weights, members x size;   rbf: f32 support, supports x size, and f32 alpha, members x
- * supports 32 bytes SHA-256 of all before */
+ *      linear: f32 weights, members x size
+ *      rbf: f32 support, supports x size, and f32 alpha, members x supports
+ *      32 bytes: SHA-256 of all before
+ */
 #include "classify/model.h"
 
 #include <sodium.h>

@@ -64,10 +64,13 @@ static fg_code add_pair(evaluation *e, char *line, int fold, fg_error *err)
     if (*end_a || *end_b || i < 1 || j < 1)
         return FG_FAIL(err, FG_ERR_INPUT, "a photo's number is not a number from 1");
     if (e->pair_count == e->pair_capacity) {
+        if (e->pair_count == MAX_PAIRS)
+            return FG_FAIL(err, FG_ERR_LIMIT, "more than %d pairs", MAX_PAIRS);
         long capacity = e->pair_capacity ? 2 * e->pair_capacity : 1024;
-        pair *more = capacity <= MAX_PAIRS ? realloc(e->pairs, (size_t)capacity * sizeof *more) : NULL;
+        capacity = capacity < MAX_PAIRS ? capacity : MAX_PAIRS;
+        pair *more = realloc(e->pairs, (size_t)capacity * sizeof *more);
         if (!more)
-            return FG_FAIL(err, FG_ERR_LIMIT, "too many pairs");
+            return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
         e->pairs = more;
         e->pair_capacity = capacity;
     }

@@ -43,8 +43,8 @@ typedef struct fg_people {
 } fg_people;
 
 /* images_dir/<person>/<photo>; a photo in images_dir itself is a person of its own. Groups, where there are
- * any, are in images_dir/groups.json: {"person": "group"}. limit: people, 0 for all. workers: threads, 0 for
- * one a core. FG_ERR_INPUT where there is not a single usable photo. */
+ * any, are in images_dir/groups.json: {"person": "group"}. limit: people, 0 for all. workers: threads, the
+ * caller's included. FG_ERR_INPUT where there is not a single usable photo. */
 fg_code fg_people_load(fg_people *people, fg_worker *worker, const char *images_dir, bool vary, bool perturb,
                        int limit, int workers, const fg_progress *progress, fg_error *err) FG_MUST_CHECK;
 /* The usable photos' embeddings as a labelled dataset (.npz): a photo is a segment, its variations are the

@@ -9,7 +9,7 @@
 void fg_converter_size(int width, int height, AVRational sar, int max_side, int *out_width, int *out_height)
 {
     double w = width, h = height;
-    /* Beyond 4:1 it is no picture of a face but a damaged header. */
+    /* From 4:1 on it is no picture of a face but a damaged header. */
     if (sar.num > 0 && sar.den > 0 && sar.num / sar.den < 4 && sar.den / sar.num < 4)
         w = w * sar.num / sar.den;
     double longer = w > h ? w : h;
