@@ -40,20 +40,17 @@ static double number(const nn_tensor *t, size_t i)
 static fg_code fold_cast(const nn_graph *graph, const nn_node *node, const nn_tensor *in, nn_tensor **out,
                          fg_error *err)
 {
-    nn_dtype to = (nn_dtype)node->axis;
-    fg_code rc = like(out, in, to, graph->path, err);
+    fg_code rc = like(out, in, node->to, graph->path, err);
     if (rc)
         return rc;
     for (size_t i = 0; i < in->count; i++) {
         double x = number(in, i);
-        if (to == NN_F32)
+        if (node->to == NN_F32)
             (*out)->f32[i] = (float)x;
         else if (!(fabs(x) < 0x1p62))
             return nn_node_fail(graph, node, err, FG_ERR_MODEL, "casts a number that is out of range");
-        else if (to == NN_I64)
-            (*out)->i64[i] = (int64_t)x;
         else
-            (*out)->u8[i] = (uint8_t)(int64_t)x;
+            (*out)->i64[i] = (int64_t)x;
     }
     return FG_OK;
 }
@@ -220,6 +217,10 @@ fg_code nn_constant_fold(nn_graph *graph, const nn_node *node, nn_tensor **resul
     int rank = 0;
     fg_code rc = FG_OK;
     *result = NULL;
+    for (int i = 0; i < node->input_count; i++) {
+        if (node->inputs[i] < 0)
+            return nn_node_fail(graph, node, err, FG_ERR_MODEL, "lacks an input");
+    }
     switch (node->op) {
     case NN_IDENTITY:
         rc = copy_tensor(&out, a, graph->path, err);

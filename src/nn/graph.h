@@ -114,6 +114,8 @@ typedef struct nn_node {
     int groups; /* 0 as read from an IR GroupConvolution: the weights have a fifth dimension, first */
     int axis;
     bool has_axis;
+    nn_dtype to; /* NN_CAST */
+    bool has_to;
     float alpha, beta;
     bool has_low, has_high; /* Clip's limits are in alpha and beta */
     float epsilon;

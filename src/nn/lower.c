@@ -495,7 +495,7 @@ static fg_code lower_node(lowering *l, nn_node *node, fg_error *err)
         become_alias(l, node, node->inputs[0]);
         return FG_OK;
     case NN_CAST:
-        if ((nn_dtype)node->axis != NN_F32)
+        if (node->to != NN_F32)
             return FAIL(l, node, FG_ERR_UNSUPPORTED, "casts data to integers");
         become_alias(l, node, node->inputs[0]);
         return FG_OK;

@@ -242,16 +242,18 @@ static fg_code take_cast(const nn_graph *graph, nn_node *node, const Onnx__Attri
     case T_FLOAT16:
     case T_BFLOAT16:
     case T_DOUBLE:
-        node->axis = NN_F32;
-        return FG_OK;
+        node->to = NN_F32;
+        break;
     case T_INT32:
     case T_INT64:
-        node->axis = NN_I64;
-        return FG_OK;
+        node->to = NN_I64;
+        break;
     default:
         return nn_node_fail(graph, node, err, FG_ERR_UNSUPPORTED, "casts to the unknown type %lld",
                             (long long)a->i);
     }
+    node->has_to = true;
+    return FG_OK;
 }
 
 static fg_code take_ints(const nn_graph *graph, nn_node *node, const Onnx__AttributeProto *a, fg_error *err)
@@ -398,6 +400,8 @@ static fg_code read_node(nn_graph *graph, const Onnx__NodeProto *proto, int64_t 
     if (proto->n_input > (size_t)max_inputs || proto->n_output < 1)
         return nn_node_fail(graph, node, err, FG_ERR_MODEL, "has %zu inputs and %zu outputs", proto->n_input,
                             proto->n_output);
+    if (op == NN_CAST && !node->has_to)
+        return nn_node_fail(graph, node, err, FG_ERR_MODEL, "does not say to which type");
     for (size_t i = 0; i < proto->n_input && !rc; i++) {
         int value = -1;
         if (*text(proto->input[i]))

@@ -390,7 +390,8 @@ static fg_code read_attributes(const reader *r, const layer *l, nn_node *node)
         const char *to = data_of(l, "destination_type");
         if (to[0] != 'f' && strcmp(to, "i64") != 0 && strcmp(to, "i32") != 0)
             return layer_fail(r, l, FG_ERR_UNSUPPORTED, "converts to an unknown type");
-        node->axis = to[0] == 'f' ? NN_F32 : NN_I64;
+        node->to = to[0] == 'f' ? NN_F32 : NN_I64;
+        node->has_to = true;
     }
     return FG_OK;
 }

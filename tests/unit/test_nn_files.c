@@ -245,6 +245,61 @@ static void test_constants_that_grow(void **state)
     assert_opens(m, FG_ERR_LIMIT, NULL);
 }
 
+/* A constant times the input, the constant being cast to floats first. */
+static om_model *casting_model(Onnx__NodeProto **cast)
+{
+    om_model *m = om_new(3, 8, 8, 13);
+    om_integers(m, "i", 1, (int64_t[]){2});
+    *cast = om_node(m, "Cast", "c", "i");
+    om_node(m, "Mul", "scaled", "x c");
+    om_output(m, "scaled");
+    return m;
+}
+
+/* To which type is said by `to` alone; an axis, which no Cast has, changes nothing. */
+static void test_casts(void **state)
+{
+    static const int axes[] = {0, 1, 2, 5, 6, -1, -6, 1000000};
+    Onnx__NodeProto *cast = NULL;
+    om_model *m = casting_model(&cast);
+    (void)state;
+    assert_opens(m, FG_ERR_MODEL, "to which type");
+    m = casting_model(&cast);
+    om_int(m, cast, "to", 16384);
+    assert_opens(m, FG_ERR_UNSUPPORTED, "unknown type 16384");
+    for (size_t i = 0; i < sizeof axes / sizeof axes[0]; i++) {
+        m = casting_model(&cast);
+        om_int(m, cast, "to", 1);
+        om_int(m, cast, "axis", axes[i]);
+        assert_opens(m, FG_OK, NULL);
+        m = casting_model(&cast);
+        om_int(m, cast, "axis", axes[i]);
+        assert_opens(m, FG_ERR_MODEL, "to which type");
+    }
+}
+
+/* Operators on constants of which one is left out. */
+static void test_constants_left_out(void **state)
+{
+    static const char *const sums[] = {"Add", "Sub", "Mul", "Div"};
+    om_model *m;
+    (void)state;
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
+        m = om_new(3, 8, 8, 13);
+        om_floats(m, "c", (float[]){1}, 1, 1, 0, 0, 0);
+        om_node(m, sums[i], "lonely", "c -");
+        om_node(m, "Mul", "scaled", "x lonely");
+        om_output(m, "scaled");
+        assert_opens(m, FG_ERR_MODEL, "lacks an input");
+    }
+    m = om_new(3, 8, 8, 13);
+    om_integers(m, "i", 1, (int64_t[]){0});
+    om_int(m, om_node(m, "Concat", "shape", "i -"), "axis", 0);
+    om_node(m, "Reshape", "row", "x shape");
+    om_output(m, "row");
+    assert_opens(m, FG_ERR_MODEL, "lacks an input");
+}
+
 static void test_damaged_bytes(void **state)
 {
     om_model *m = small_model();
@@ -657,6 +712,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_lying_tensors),
         cmocka_unit_test(test_constants_that_grow),
         cmocka_unit_test(test_zero_points_of_floats),
+        cmocka_unit_test(test_casts),
+        cmocka_unit_test(test_constants_left_out),
         cmocka_unit_test(test_damaged_bytes),
         cmocka_unit_test(test_deep_nesting),
         cmocka_unit_test(test_threads_and_sizes),
