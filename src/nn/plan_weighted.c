@@ -183,13 +183,16 @@ static fg_code weighted_dst(nn_planner *p, const nn_node *node, const dnnl_memor
     const nn_planned *v = &p->values[node->residual];
     bool there = dnnl_memory_desc_equal(&v->places[0].md, md) ||
                  (v->places[1].buffer >= 0 && dnnl_memory_desc_equal(&v->places[1].md, md));
-    if (there || v->uses_left == 1) {
+    nn_place from = v->places[0];
+    nn_place to = {.md = *md};
+    /* A plain copy neither scales integers nor makes rows of images. */
+    bool plain = !nn_plan_is_bytes(p, node->residual) && from.md.ndims == md->ndims;
+    if (there || v->uses_left == 1 || !plain) {
         rc = nn_plan_want(p, node->residual, md, buffer);
         if (rc || nn_plan_last_use(p, node->residual, *buffer))
             return rc;
+        from = (nn_place){*md, *buffer};
     }
-    nn_place from = v->places[0];
-    nn_place to = {.md = *md};
     rc = nn_plan_buffer(p, dnnl_memory_desc_get_size(md), &to.buffer);
     if (!rc)
         rc = nn_plan_copy(p, node, &from, &to);

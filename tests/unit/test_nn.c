@@ -307,6 +307,36 @@ static void test_quantised(void **state)
     om_free(m);
 }
 
+/* A block whose input is rounded: integers for its convolution and another one, a float for the sum. */
+static void test_quantised_residual(void **state)
+{
+    enum { C = 20, H = 7, W = 6 };
+    (void)state;
+    for (int is_signed = 0; is_signed < 2; is_signed++) {
+        om_model *m = om_new(C, H, W, 13);
+        const float *random = om_random(m, 2 * C * C * 9, 91);
+        int8_t *steps = om_own(m, 2 * C * C * 9);
+        for (size_t i = 0; i < 2 * C * C * 9; i++)
+            steps[i] = (int8_t)(random[i] * 8);
+        const float *v = add_steps(m, "v", steps, C, C, 1.0f / 8);
+        const float *w = add_steps(m, "w", steps + C * C * 9, C, C, 1.0f / 8);
+        add_rounding(m, "a", "x", 1.0f / 64, is_signed);
+        add_same3(m, "b", "a v");
+        om_node(m, "Add", "c", "b a");
+        add_same3(m, "d", "a w");
+        om_output(m, "c");
+        om_output(m, "d");
+        om_image x = random_input(m, 2, C, H, W);
+        for (size_t i = 0; i < om_count(&x); i++)
+            x.v[i] = rint((is_signed ? x.v[i] : fabs(x.v[i])) * 100) / 64;
+        const om_image want[2] = {om_conv(m, x, v, NULL, C, 1, same3), om_conv(m, x, w, NULL, C, 1, same3)};
+        for (size_t i = 0; i < om_count(&x); i++)
+            want[0].v[i] += x.v[i];
+        check(m, x, want, 2);
+        om_free(m);
+    }
+}
+
 static void test_conv_batchnorm_relu(void **state)
 {
     om_window q = {{3, 5}, {2, 1}, {1, 0}, {0, 2}, {1, 2}};
@@ -549,6 +579,33 @@ static void test_dense_and_softmax(void **state)
     om_free(m);
 }
 
+/* The same in rows: what is added was an image and is read once more. */
+static void test_dense_residual(void **state)
+{
+    enum { C = 6, H = 3, W = 2, K = C * H * W };
+    om_model *m = om_new(C, H, W, 13);
+    float *w[3];
+    (void)state;
+    for (unsigned i = 0; i < 3; i++)
+        w[i] = om_random(m, (size_t)K * K, 70 + i);
+    add_conv(m, "a", "x", w[0], NULL, C, C, 1, same3);
+    om_node(m, "Flatten", "flat", "a");
+    om_floats(m, "w1", w[1], 2, K, K, 0, 0);
+    om_floats(m, "w2", w[2], 2, K, K, 0, 0);
+    om_int(m, om_node(m, "Gemm", "b", "flat w1"), "transB", 1);
+    om_node(m, "Add", "c", "b flat");
+    om_int(m, om_node(m, "Gemm", "d", "flat w2"), "transB", 1);
+    om_output(m, "c");
+    om_output(m, "d");
+    om_image x = random_input(m, 2, C, H, W);
+    om_image a = om_conv(m, x, w[0], NULL, C, 1, same3);
+    const om_image want[2] = {om_dense(m, a, w[1], NULL, K), om_dense(m, a, w[2], NULL, K)};
+    for (size_t i = 0; i < om_count(&a); i++)
+        want[0].v[i] += a.v[i];
+    check(m, x, want, 2);
+    om_free(m);
+}
+
 static void test_views_and_concat(void **state)
 {
     om_model *m = om_new(4, 6, 6, 13);
@@ -627,12 +684,14 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_conv_batchnorm_relu),
         cmocka_unit_test(test_integer_weights),
         cmocka_unit_test(test_quantised),
+        cmocka_unit_test(test_quantised_residual),
         cmocka_unit_test(test_residual),
         cmocka_unit_test(test_groups_and_depthwise),
         cmocka_unit_test(test_normalised_input),
         cmocka_unit_test(test_pooling),
         cmocka_unit_test(test_squeeze_and_excitation),
         cmocka_unit_test(test_dense_and_softmax),
+        cmocka_unit_test(test_dense_residual),
         cmocka_unit_test(test_views_and_concat),
         cmocka_unit_test(test_half_weights),
     };
