@@ -356,6 +356,69 @@ static void test_deep_nesting(void **state)
     free(bytes);
 }
 
+/* count times part, within messages of those fields of which the first is the outermost. */
+static size_t in_messages(uint8_t **bytes, const char *part, size_t part_size, size_t count,
+                          const char *fields)
+{
+    size_t inner = part_size * count;
+    size_t room = 8 * strlen(fields);
+    uint8_t *end = malloc(room + inner);
+    assert_non_null(end);
+    *bytes = end;
+    end += room;
+    for (size_t i = 0; i < count; i++)
+        memcpy(end + i * part_size, part, part_size);
+    for (size_t f = strlen(fields); f-- > 0;) {
+        uint8_t header[8];
+        size_t length = inner;
+        size_t n = 0;
+        header[n++] = (uint8_t)(fields[f] << 3 | 2);
+        do {
+            header[n++] = (uint8_t)((length & 127) | (length > 127 ? 128 : 0));
+            length >>= 7;
+        } while (length);
+        end -= n;
+        memcpy(end, header, n);
+        inner += n;
+    }
+    memmove(*bytes, end, inner);
+    return inner;
+}
+
+/* protobuf-c would make hundreds of bytes of the two of an empty message, wherever it stands, and of one that
+ * it does not know; and it would copy what it has for each message that comes again. */
+static void test_many_messages(void **state)
+{
+    static const struct {
+        const char *part;
+        size_t size, count;
+        const char *fields;
+        fg_code want;
+    } cases[] = {
+        {"\x0a\x00", 2, 600000, "\x07\x0b\x02\x01\x02", FG_ERR_LIMIT}, /* dimensions of a tensor's type */
+        {"\x0a\x00", 2, 600000, "\x07\x0b\x02\x08\x02", FG_ERR_LIMIT}, /* of a sparse one's */
+        {"\x72\x00", 2, 600000, "\x07", FG_ERR_LIMIT},                 /* annotations */
+        {"\x12\x00", 2, 600000, "\x07\x0e", FG_ERR_LIMIT},             /* and what they hold */
+        {"\x2a\x00", 2, 600000, "\x07\x01", FG_ERR_LIMIT},             /* attributes */
+        {"\x18\x00", 2, 4100000, "\x07\x0e", FG_ERR_LIMIT},            /* unknown fields */
+        {"\x18\x00", 2, 4100000, "\x0e", FG_ERR_LIMIT},
+        {"\x18\x00", 2, 4100000, "\x08", FG_ERR_LIMIT},
+        {"\x18\x00", 2, 4100000, "\x07\x05\x03", FG_ERR_LIMIT},
+        {"\x3a\x02\x0a\x00", 4, 100000, "", FG_ERR_MODEL},                 /* graphs */
+        {"\x12\x02\x0a\x00", 4, 100000, "\x07\x0b\x02\x01", FG_ERR_MODEL}, /* shapes of one type */
+    };
+    fg_error err;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        uint8_t *bytes = NULL;
+        size_t size = in_messages(&bytes, cases[i].part, cases[i].size, cases[i].count, cases[i].fields);
+        write_file(model_path, bytes, size);
+        free(bytes);
+        if (open_model(model_path, &err) != cases[i].want)
+            fail_msg("case %zu: %s", i, err.msg);
+    }
+}
+
 typedef struct worker {
     const fg_net *net;
     const float *pixels;
@@ -716,6 +779,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_constants_left_out),
         cmocka_unit_test(test_damaged_bytes),
         cmocka_unit_test(test_deep_nesting),
+        cmocka_unit_test(test_many_messages),
         cmocka_unit_test(test_threads_and_sizes),
         cmocka_unit_test(test_wrong_sizes),
         cmocka_unit_test(test_instruction_sets),
