@@ -350,8 +350,10 @@ static CURLcode set_up(transfer *t, char message[CURL_ERROR_SIZE], struct curl_s
     SET(CURLOPT_USERAGENT, "facegate/" FG_VERSION);
     SET(CURLOPT_CONNECTTIMEOUT_MS, r->connect_timeout_ms ? r->connect_timeout_ms : 10000L);
     SET(CURLOPT_TIMEOUT_MS, r->timeout_ms);
-    SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
-    SET(CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
+    if (r->timeout_ms == 0) {
+        SET(CURLOPT_LOW_SPEED_LIMIT, 1L);
+        SET(CURLOPT_LOW_SPEED_TIME, (long)STALL_SECONDS);
+    }
     SET(CURLOPT_BUFFERSIZE, 1L << 16);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, 1L << 16);
     SET(CURLOPT_HTTPHEADER, headers);

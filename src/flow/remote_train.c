@@ -135,10 +135,13 @@ static void give_up(fg_remote *r, const fg_remote_state *job, bool stop)
     double until_ms = fg_clock_monotonic_ms() + STOP_MS;
     const fg_progress deadline = {tell_deadline, &until_ms};
     fg_remote_watch(r, &deadline, "stopping");
-    if (stop && fg_sagemaker_call(r->sagemaker, "StopTrainingJob",
-                                  json_pack("{s:s}", "TrainingJobName", job->name), NULL, NULL) != FG_OK)
-        fg_log_write(r->log, FG_LOG_WARN, "job %s could not be stopped; it goes on for an hour at most",
-                     job->name);
+    const fg_code rc = stop ? fg_sagemaker_call(r->sagemaker, "StopTrainingJob",
+                                                json_pack("{s:s}", "TrainingJobName", job->name), NULL, NULL)
+                            : FG_OK;
+    if (rc != FG_OK && rc != FG_ERR_NOT_FOUND)
+        fg_log_write(r->log, FG_LOG_WARN,
+                     "job %s could not be stopped; if it runs, it goes on for an hour at most", job->name);
+    until_ms = fg_clock_monotonic_ms() + STOP_MS;
     delete_dataset(r, job->name);
     fg_remote_watch(r, NULL, "");
 }
@@ -162,8 +165,8 @@ static fg_code start_job(fg_remote *r, fg_app *app, const fg_actor *actor, fg_re
     }
     if (rc == FG_OK)
         snprintf(job->status, sizeof job->status, "InProgress");
-    else if (uploaded || rc == FG_ERR_CANCELLED)
-        give_up(r, job, uploaded && rc == FG_ERR_CANCELLED);
+    else if (uploaded || rc == FG_ERR_CANCELLED) /* the answer alone may be lost, and the job there */
+        give_up(r, job, uploaded && (rc == FG_ERR_CANCELLED || rc == FG_ERR_IO));
     return rc;
 }
 

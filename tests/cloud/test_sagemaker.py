@@ -7,8 +7,8 @@ import time
 import unittest
 
 from remote import IMAGE, ROLE, Case
-from client import main  # noqa: E402
-from sagemaker import Refused  # noqa: E402
+from client import main, until  # noqa: E402
+from sagemaker import Lost, Refused  # noqa: E402
 
 
 class Remote(Case):
@@ -80,6 +80,22 @@ class Remote(Case):
         self.train(endpoint='twice', status=1, says='InternalFailure')
         self.assertEqual(self.platform.seen.count('CreateTrainingJob'), 1)
         self.assertEqual(self.left('x/twice/'), [])
+
+    def test_a_job_whose_beginning_nobody_hears_of_is_stopped(self):
+        original = self.platform.CreateTrainingJob
+
+        def lost(**p):
+            original(**p)
+            raise Lost
+        self.platform.CreateTrainingJob = lost
+        try:
+            self.train(endpoint='lost', status=1, says='sagemaker CreateTrainingJob: the connection failed')
+        finally:
+            del self.platform.CreateTrainingJob
+        job = next(j for n, j in self.platform.jobs.items() if n.startswith('lost-'))
+        self.assertEqual(self.platform.seen.count('CreateTrainingJob'), 1)
+        until(lambda: job['TrainingJobStatus'] == 'Stopped')
+        self.assertEqual(self.left('x/lost/'), [])
 
     def test_credentials_that_end(self):
         self.platform.keys['ASIATEMP'] = ('temporary-secret', 'token-1')

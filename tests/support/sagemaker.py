@@ -49,6 +49,10 @@ class Stopped(Exception):
     pass
 
 
+class Lost(Exception):
+    """What was asked for is done, and the connection is cut off before the answer."""
+
+
 def check(shape, value, where=''):
     """What botocore's validator leaves to the service: patterns, lengths, enumerations."""
     limits = shape.metadata
@@ -143,6 +147,8 @@ class SageMaker:
             with self.lock:
                 result = getattr(self, operation)(**params)
             self.send(handler, 200, json.dumps(result).encode() if result is not None else b'', 'application/x-amz-json-1.1')
+        except Lost:
+            handler.close_connection = True
         except Refused as e:
             document = {'__type': e.code, 'message': e.message, **e.more}
             self.send(handler, e.status, json.dumps(document).encode(), 'application/x-amz-json-1.1', {'x-amzn-ErrorType': e.code})
