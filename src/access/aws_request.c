@@ -1,5 +1,7 @@
 #include "access/aws_request.h"
 
+#include "base/clock.h"
+
 #include <ctype.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -161,33 +163,16 @@ static fg_code wrong(fg_aws_fault *fault, fg_error *err)
         "Secret Access Key and signing method. Consult the service documentation for details.");
 }
 
-/* Digits of a fixed place; -1 where there are others. */
-static int digits(const char *text, size_t count)
-{
-    int value = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!isdigit((unsigned char)text[i]))
-            return -1;
-        value = value * 10 + (text[i] - '0');
-    }
-    return value;
-}
-
 /* "20150830T123600Z" in milliseconds since 1970; -1 where it is none. */
-static int64_t parse_time(const char *text)
+static int64_t parse_time(const char *t)
 {
-    static const int before[] = {0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334};
-    if (!text || strlen(text) != FG_SIGV4_TIME - 1 || text[8] != 'T' || text[15] != 'Z')
+    char text[FG_TIME_TEXT];
+    int64_t ms;
+    if (!t || strlen(t) != FG_SIGV4_TIME - 1)
         return -1;
-    const int y = digits(text, 4), mo = digits(text + 4, 2), d = digits(text + 6, 2);
-    const int h = digits(text + 9, 2), mi = digits(text + 11, 2), s = digits(text + 13, 2);
-    if (y < 1970 || mo < 1 || mo > 12 || d < 1 || d > 31 || h < 0 || h > 23 || mi < 0 || mi > 59 || s < 0 ||
-        s > 60)
-        return -1;
-    /* Days of the Gregorian calendar since 1970 (POSIX, "Seconds Since the Epoch"). */
-    const int64_t years = y - 1970, leap = y - (mo < 3);
-    const int64_t days = 365 * years + (leap / 4 - leap / 100 + leap / 400) - 477 + before[mo - 1] + d - 1;
-    return (((days * 24 + h) * 60 + mi) * 60 + s) * 1000;
+    snprintf(text, sizeof text, "%.4s-%.2s-%.2s%c%.2s:%.2s:%.2s%c", t, t + 4, t + 6, t[8], t + 9, t + 11,
+             t + 13, t[15]);
+    return t[8] == 'T' && t[15] == 'Z' && fg_clock_parse(text, &ms) ? ms : -1;
 }
 
 fg_code fg_aws_check_time(const fg_aws_authorization *a, const char *amz_date, int64_t now_ms,

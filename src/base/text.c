@@ -30,8 +30,8 @@ static bool is_hidden(uint32_t c)
     static const struct {
         uint32_t first, last;
     } ranges[] = {
-        {0x00, 0x1f},     {0x7f, 0x9f},     {0x200e, 0x200f}, {0x2028, 0x202e},
-        {0x2066, 0x2069}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb},
+        {0x00, 0x1f},     {0x7f, 0x9f},     {0x061c, 0x061c}, {0x200e, 0x200f},
+        {0x2028, 0x202e}, {0x2066, 0x2069}, {0xfeff, 0xfeff}, {0xfff9, 0xfffb},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
         if (c >= ranges[i].first && c <= ranges[i].last)
@@ -78,7 +78,7 @@ void fg_text_clean(char *out, size_t out_size, const char *text)
         if (used + need >= out_size)
             break;
         if (good)
-            memcpy(out + used, p, n);
+            memmove(out + used, p, n);
         else
             out[used] = '?';
         used += need;

@@ -18,7 +18,7 @@ fg_code fg_text_name(char out[FG_MAX_NAME_BYTES + 1], const char *what, const ch
                      fg_error *err) FG_MUST_CHECK;
 
 /* Any bytes made presentable, such as a file's name: what fg_text_name would refuse becomes '?', and what
- * does not fit is cut between characters. text NULL gives "". */
+ * does not fit is cut between characters. text NULL gives ""; text may be out itself. */
 void fg_text_clean(char *out, size_t out_size, const char *text);
 
 /* A blob's key: 1 to FG_MAX_KEY_BYTES bytes of [a-z0-9._/-], no part between '/' empty, "." or "..". */

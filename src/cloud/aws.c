@@ -15,6 +15,7 @@ enum {
     PAUSE_MAX_MS = 10000,
     PIECE_MS = 200,           /* of a pause, between two questions whether to go on */
     RENEW_MS = 5 * 60 * 1000, /* credentials that end within this are renewed before they are used */
+    RENEW_AGAIN_MS = 10000,   /* after a failure */
 };
 
 struct fg_aws {
@@ -25,8 +26,12 @@ struct fg_aws {
     int attempts;
     bool (*go_on)(void *context);
     void *context;
+    bool renewable; /* the first credentials came from a place that gives new ones */
     pthread_mutex_t lock;
-    fg_credentials credentials; /* under lock */
+    /* Under lock: */
+    fg_credentials credentials;
+    fg_error failure; /* to get new ones, the last time */
+    double failed_ms;
 };
 
 static void set_region(fg_aws *aws, const char *asked)
@@ -65,6 +70,8 @@ fg_code fg_aws_open(fg_aws **out, const fg_aws_options *options, fg_error *err)
     if (rc == FG_OK)
         rc = fg_credentials_find(&aws->credentials, aws->http, aws->file, err);
     if (rc == FG_OK) {
+        aws->renewable = aws->credentials.source == FG_CREDENTIALS_CONTAINER ||
+                         aws->credentials.source == FG_CREDENTIALS_MACHINE;
         set_region(aws, options->region);
         if (!is_region(aws->region))
             rc =
@@ -111,21 +118,25 @@ const char *fg_aws_bucket_name(const fg_aws *aws)
 
 /* -- credentials that end -- */
 
-static bool can_be_renewed(const fg_credentials *c)
-{
-    return c->source == FG_CREDENTIALS_CONTAINER || c->source == FG_CREDENTIALS_MACHINE;
-}
-
-/* Under the lock. Old credentials stay in use while they last and no new ones can be had. */
+/* Under the lock. Old credentials stay in use while they last and no new ones can be had. Whoever waits for
+ * the lock does not ask once more what has just failed: that may have taken seconds. */
 static fg_code renew(fg_aws *aws, fg_error *err)
 {
-    fg_credentials fresh;
-    fg_code rc = fg_credentials_find(&fresh, aws->http, aws->file, err);
-    if (rc != FG_OK)
-        return aws->credentials.expires_ms > fg_clock_unix_ms() ? FG_OK : rc;
-    fg_credentials_deinit(&aws->credentials);
-    aws->credentials = fresh;
-    return FG_OK;
+    if (aws->failure.code == FG_OK || fg_clock_monotonic_ms() - aws->failed_ms >= RENEW_AGAIN_MS) {
+        fg_credentials fresh;
+        if (fg_credentials_find(&fresh, aws->http, aws->file, &aws->failure) == FG_OK) {
+            fg_credentials_deinit(&aws->credentials);
+            aws->credentials = fresh;
+            aws->failure.code = FG_OK;
+            return FG_OK;
+        }
+        aws->failed_ms = fg_clock_monotonic_ms();
+    }
+    if (aws->credentials.expires_ms > fg_clock_unix_ms())
+        return FG_OK;
+    if (err)
+        *err = aws->failure;
+    return fg_failed(aws->failure.code);
 }
 
 static fg_code copy_credentials(fg_aws *aws, bool force, fg_credentials *copy, fg_error *err)
@@ -134,7 +145,7 @@ static fg_code copy_credentials(fg_aws *aws, bool force, fg_credentials *copy, f
     *copy = (fg_credentials){0};
     pthread_mutex_lock(&aws->lock);
     const int64_t ends = aws->credentials.expires_ms;
-    if (can_be_renewed(&aws->credentials) && (force || (ends && ends - fg_clock_unix_ms() < RENEW_MS)))
+    if (aws->renewable && (force || (ends && ends - fg_clock_unix_ms() < RENEW_MS)))
         rc = renew(aws, err);
     if (rc == FG_OK) {
         *copy = aws->credentials;
@@ -163,9 +174,10 @@ static fg_code pause_before(const fg_aws *aws, int attempt, const fg_http_answer
         limit_ms *= 2;
     long wait_ms = randombytes_uniform(limit_ms) + 20;
     if (fg_http_answer_header(answer, "retry-after", text, sizeof text)) {
-        long asked = strtol(text, NULL, 10);
-        if (asked > 0 && asked * 1000 > wait_ms)
-            wait_ms = asked * 1000 < PAUSE_MAX_MS ? asked * 1000 : PAUSE_MAX_MS;
+        const long asked = strtol(text, NULL, 10);
+        const long asked_ms = asked >= PAUSE_MAX_MS / 1000 ? PAUSE_MAX_MS : asked > 0 ? asked * 1000 : 0;
+        if (asked_ms > wait_ms)
+            wait_ms = asked_ms;
     }
     for (long piece; wait_ms > 0; wait_ms -= piece) {
         piece = wait_ms < PIECE_MS ? wait_ms : PIECE_MS;
@@ -216,7 +228,7 @@ fg_code fg_aws_send(fg_aws *aws, const fg_aws_call *call, fg_http_answer *answer
             rc = fg_aws_failure_code(&failure, answer, request.what, err);
             again = fg_aws_failure_passes(&failure, answer->status) &&
                     (!call->once || answer->status == 429 || answer->status == 503 || rc == FG_ERR_BUSY);
-            renew_first = has_expired(&failure) && can_be_renewed(&aws->credentials) && !renewed;
+            renew_first = has_expired(&failure) && aws->renewable && !renewed;
             if (renew_first) {
                 renewed = again = true;
             }

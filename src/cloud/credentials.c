@@ -1,6 +1,7 @@
 /* The places on this machine: the JSON file, the environment, the profiles. */
 #include "cloud/credentials.h"
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
 
@@ -130,33 +131,6 @@ fg_code fg_credentials_parse_json(fg_credentials *c, const void *data, size_t si
     return rc;
 }
 
-/* A number of exactly so many digits, moving on past it and the byte that has to follow. */
-static bool digits(const char **text, int count, char then, int *value)
-{
-    *value = 0;
-    for (int i = 0; i < count; i++, ++*text) {
-        if (**text < '0' || **text > '9')
-            return false;
-        *value = 10 * *value + (**text - '0');
-    }
-    return then == 0 || *(*text)++ == then;
-}
-
-/* "2026-01-31T12:34:56Z", as Unix time in ms; 0 where it is something else. */
-static int64_t parse_time(const char *text)
-{
-    int y, mo, d, h, mi, s;
-    if (!digits(&text, 4, '-', &y) || !digits(&text, 2, '-', &mo) || !digits(&text, 2, 'T', &d) ||
-        !digits(&text, 2, ':', &h) || !digits(&text, 2, ':', &mi) || !digits(&text, 2, 0, &s) || y < 1970 ||
-        mo < 1 || mo > 12 || d < 1 || d > 31)
-        return 0;
-    /* Days since 1970 in the Gregorian calendar, by years that begin in March. */
-    const int64_t year = mo <= 2 ? y - 1 : y;
-    const int64_t era_day = (153 * (mo + (mo > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-    const int64_t days = year * 365 + year / 4 - year / 100 + year / 400 + era_day - 719468;
-    return (((days * 24 + h) * 60 + mi) * 60 + s) * 1000;
-}
-
 fg_code fg_credentials_parse_answer(fg_credentials *c, const void *data, size_t size, const char *what,
                                     fg_error *err)
 {
@@ -175,7 +149,8 @@ fg_code fg_credentials_parse_answer(fg_credentials *c, const void *data, size_t 
     if (rc == FG_OK && (!*a.credentials.access_key || !*a.credentials.secret_key))
         rc =
             FG_FAIL(err, FG_ERR_INPUT, "%s: AccessKeyId and SecretAccessKey are missing in its answer", what);
-    if (rc == FG_OK && *a.expiration && !(a.credentials.expires_ms = parse_time(a.expiration)))
+    if (rc == FG_OK && *a.expiration &&
+        (!fg_clock_parse(a.expiration, &a.credentials.expires_ms) || a.credentials.expires_ms <= 0))
         rc = FG_FAIL(err, FG_ERR_INPUT, "%s: Expiration is not a time", what);
     if (rc == FG_OK) {
         *c = a.credentials;

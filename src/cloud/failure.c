@@ -199,6 +199,8 @@ fg_code fg_aws_failure_code(const fg_aws_failure *f, const fg_http_answer *answe
         code = FG_ERR_NOT_FOUND;
     if (i >= 0 && (meanings[i].flags & OWN))
         return FG_FAIL(err, code, "%s: %s", what, advice);
-    return FG_FAIL(err, code, "%s: %s%s%.200s%s%s", what, *f->name ? f->name : "status ",
+    char number[32];
+    snprintf(number, sizeof number, "status %d", status);
+    return FG_FAIL(err, code, "%s: %s%s%.200s%s%s", what, *f->name ? f->name : number,
                    *f->message ? ": " : "", f->message, *advice ? "; " : "", advice);
 }

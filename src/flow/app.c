@@ -135,7 +135,10 @@ fg_code fg_app_open(fg_app **out, const fg_settings *settings, unsigned parts, c
     app->settings = settings;
     app->log = log;
     fg_tuning_init(app);
-    if (pthread_mutex_init(&app->lock, NULL) != 0) {
+    const bool locked = pthread_mutex_init(&app->lock, NULL) == 0;
+    if (!locked || pthread_mutex_init(&app->remote_lock, NULL) != 0) {
+        if (locked)
+            pthread_mutex_destroy(&app->lock);
         free(app);
         return FG_FAIL(err, FG_ERR_MEMORY, "cannot create a lock");
     }
@@ -170,6 +173,7 @@ void fg_app_close(fg_app *app)
     fg_engine_close(app->engine);
     fg_blob_close(app->blob);
     fg_store_close(app->store);
+    pthread_mutex_destroy(&app->remote_lock);
     pthread_mutex_destroy(&app->lock);
     free(app->model_path);
     free(app);
@@ -311,17 +315,26 @@ void fg_active_forget(fg_app *app)
     pthread_mutex_unlock(&app->lock);
 }
 
+/* A failure is remembered for a moment: the search for credentials may have taken seconds, and everybody who
+ * waits for the lock would go on it again. */
 fg_code fg_app_remote(fg_app *app, fg_remote **remote, fg_error *err)
 {
-    fg_code rc = FG_OK;
+    enum { AGAIN_MS = 5000 };
     *remote = NULL;
     if ((!app->settings->endpoint || !*app->settings->endpoint) && fg_tuning_get(app, FG_TUNE_SAGEMAKER) == 0)
         return FG_OK;
-    pthread_mutex_lock(&app->lock);
-    if (!app->remote)
-        rc = fg_remote_open(&app->remote, app->settings, app->log, err);
+    pthread_mutex_lock(&app->remote_lock);
+    if (!app->remote &&
+        (app->remote_failure.code == FG_OK || fg_clock_monotonic_ms() - app->remote_failed_ms >= AGAIN_MS)) {
+        app->remote_failure.code =
+            fg_remote_open(&app->remote, app->settings, app->log, &app->remote_failure);
+        app->remote_failed_ms = fg_clock_monotonic_ms();
+    }
+    const fg_code rc = app->remote_failure.code;
+    if (rc != FG_OK && err)
+        *err = app->remote_failure;
     *remote = app->remote;
-    pthread_mutex_unlock(&app->lock);
+    pthread_mutex_unlock(&app->remote_lock);
     return rc;
 }
 

@@ -23,8 +23,11 @@ struct fg_app {
     fg_engine *engine;
     char *model_path;
     pthread_mutex_t lock;
-    fg_active *active;                    /* NULL until first asked for */
-    fg_remote *remote;                    /* NULL until first asked for; under lock */
+    fg_active *active;           /* NULL until first asked for */
+    pthread_mutex_t remote_lock; /* apart, since to open one may mean to wait for the network */
+    fg_remote *remote;           /* NULL until first asked for; under remote_lock, as the next two */
+    fg_error remote_failure;     /* of the last try */
+    double remote_failed_ms;
     _Atomic double tuning[FG_TUNE_COUNT]; /* NaN: the default */
 };
 

@@ -480,6 +480,7 @@ static void clocks(void **state)
         {"20150830T123600", example_ms, "'X-Amz-Date'"},
         {"20150830T1236 0Z", example_ms, "'X-Amz-Date'"},
         {"20151330T123600Z", example_ms, "'X-Amz-Date'"},
+        {"20150631T123600Z", example_ms, "'X-Amz-Date'"},
         {"20150830T243600Z", example_ms, "'X-Amz-Date'"},
         {"20150830T123600Z0", example_ms, "'X-Amz-Date'"},
     };

@@ -197,6 +197,8 @@ static void the_container(void **state)
     f->server.answers[f->server.count++] = ANSWER("AKC", "2030-01-02T03:04:05Z");
     f->server.answers[f->server.count++] = "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n";
     f->server.answers[f->server.count++] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    f->server.answers[f->server.count++] = ANSWER("AKC", "2030-01-02T03:04:05.5+05:00");
+    f->server.answers[f->server.count++] = ANSWER("AKC", "2030-02-30T03:04:05Z");
     ok(find(f, NULL));
     assert_string_equal(f->credentials.access_key, "AKC");
     assert_string_equal(f->credentials.token, "t0k");
@@ -205,6 +207,9 @@ static void the_container(void **state)
     assert_non_null(strstr(f->server.requests[0], "Authorization: Bearer abc\r\n"));
     fails(find(f, NULL), FG_ERR_UNAUTHORIZED, "status 403");
     fails(find(f, NULL), FG_ERR_INPUT, "AccessKeyId");
+    ok(find(f, NULL));
+    assert_int_equal(f->credentials.expires_ms, 1893553445500 - 5 * 3600000);
+    fails(find(f, NULL), FG_ERR_INPUT, "Expiration is not a time");
     setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://example.com/creds", 1);
     fails(find(f, NULL), FG_ERR_USAGE, "in the clear");
 }
@@ -311,7 +316,7 @@ static void what_cannot_pass_is_not(void **state)
          "us-west-2\r\nContent-Length: 0\r\n\r\n",
          FG_ERR_USAGE, "--region us-west-2"},
         {"HTTP/1.1 404 No\r\nContent-Length: 4\r\n\r\nhtml", FG_ERR_NOT_FOUND, "no such thing"},
-        {"HTTP/1.1 418 Tea\r\nContent-Length: 1\r\n\r\n<", FG_ERR_IO, "status "},
+        {"HTTP/1.1 418 Tea\r\nContent-Length: 1\r\n\r\n<", FG_ERR_IO, "s3://faces/p q/k: status 418"},
         {XML("400 No", "<Code>Odd</Code><Message>a\nb</Message>"), FG_ERR_IO, "Odd: a?b"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -354,7 +359,8 @@ static void whoever_cancels_does_not_wait(void **state)
     snprintf(silent, sizeof silent, "http://127.0.0.1:%d", ntohs(address.sin_port));
     setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE", 1);
     setenv("AWS_SECRET_ACCESS_KEY", SECRET, 1);
-    answers(f, "HTTP/1.1 503 Slow Down\r\nRetry-After: 10\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+    answers(f, "HTTP/1.1 503 Slow Down\r\nRetry-After: 99999999999999999999\r\nContent-Length: "
+               "0\r\nConnection: close\r\n\r\n");
     for (int i = 0; i < 2; i++) {
         int left = 3;
         fg_aws *aws = NULL;
@@ -396,6 +402,30 @@ static void expired_credentials_are_renewed_once(void **state)
     assert_non_null(strstr(f->server.requests[1], ";x-amz-security-token,"));
     fails(fg_s3_put(s3, "k", "x", 1, &f->err), FG_ERR_UNAUTHORIZED, "expired");
     assert_int_equal(f->server.served, 4);
+    fg_s3_close(s3);
+    fg_aws_close(aws);
+}
+
+/* About to end and not to be had anew: they are used while they last, and not every request asks again. */
+static void credentials_that_cannot_be_renewed(void **state)
+{
+    fixture *f = *state;
+    fg_aws *aws = NULL;
+    fg_s3 *s3 = NULL;
+    char ends[FG_TIME_TEXT], answer[512];
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f->second.url, 1);
+    fg_clock_text(fg_clock_unix_ms() + 60000, ends);
+    snprintf(answer, sizeof answer, ANSWER("AKENDS", "%s"), ends);
+    f->second.answers[f->second.count++] = answer;
+    f->second.answers[f->second.count++] = "HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n";
+    ok(fg_aws_open(&aws, &(fg_aws_options){.region = "eu-west-1"}, &f->err));
+    ok(fg_s3_open(&s3, aws, &(fg_s3_options){.url = "s3://faces", .endpoint = f->server.url}, &f->err));
+    for (int i = 0; i < 3; i++) {
+        answers(f, EMPTY);
+        ok(fg_s3_put(s3, "k", "x", 1, &f->err));
+        assert_non_null(strstr(f->server.requests[i], "Credential=AKENDS/"));
+    }
+    assert_int_equal(f->second.served, 2);
     fg_s3_close(s3);
     fg_aws_close(aws);
 }
@@ -488,6 +518,7 @@ static void addresses(void **state)
         {"s3://faces", "https://minio.example:9000", NULL, "https://minio.example:9000/faces/k?"},
         {"s3://faces", "https://minio.example:9000/", "virtual", "https://faces.minio.example:9000/k?"},
         {"s3://faces", "http://localhost:9000", NULL, "http://localhost:9000/faces/k?"},
+        {"s3://faces", "http://[::1]:9000", NULL, "http://[::1]:9000/faces/k?"},
     };
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         fg_s3 *s3 = NULL;
@@ -510,6 +541,7 @@ static void addresses(void **state)
         {"s3://a..b/x", NULL, NULL, NULL, "s3://BUCKET"},
         {"s3://faces/a\nb", NULL, NULL, NULL, "control character"},
         {"s3://faces", "http://minio.example:9000", NULL, NULL, "in the clear"},
+        {"s3://faces", "http://[::2]:9000", NULL, NULL, "in the clear"},
         {"s3://faces", "http://127.0.0.1.example.com", NULL, NULL, "in the clear"},
         {"s3://faces", "https://u:p@minio.example", NULL, NULL, "not an address"},
         {"s3://faces", "https://minio.example/path", NULL, NULL, "not an address"},
@@ -661,6 +693,7 @@ int main(void)
         TEST(a_redirect_gets_no_credentials),
         TEST(whoever_cancels_does_not_wait),
         TEST(expired_credentials_are_renewed_once),
+        TEST(credentials_that_cannot_be_renewed),
         TEST(a_broken_download_goes_on),
         TEST(what_comes_is_checked),
         TEST(nobody_there),

@@ -1,4 +1,7 @@
-/* What a SageMaker container is given: hyperparameters, and the bodies of invocations. */
+/* What a SageMaker container is given, hyperparameters and the bodies of invocations, and what an endpoint
+ * answers. */
+#define _GNU_SOURCE
+#include "flow/app.h"
 #include "flow/artifact.h"
 #include "flow/container.h"
 #include "flow/invoke.h"
@@ -13,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "support/canned.h"
 #include "support/folder.h"
 
 static fg_error err;
@@ -269,6 +273,69 @@ static void artifacts_come_back_the_same(void **state)
     folder_remove(folder);
 }
 
+static void an_endpoints_answer(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *says; /* NULL: good */
+    } cases[] = {
+        {"{\"prediction\": [\"B\"], \"proba\": [[0.1, 0.8, 0.1]], \"classes\": [\"C\", \"B\", \"A\"]}", NULL},
+        {"{\"prediction\": [\"B\"], \"proba\": [[0.1, 0.8, 0.1]], \"classes\": [\"A\", \"B\", \"A\"]}",
+         "a class is there twice"},
+        {"{\"prediction\": [\"B\"], \"proba\": [[0.1, 0.8]], \"classes\": [\"B\", null]}",
+         "a class is not a name"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fg_remote_ranking r;
+        fg_code rc = fg_remote_ranking_read(&r, cases[i].text, strlen(cases[i].text), "endpoint e", &err);
+        assert_int_equal(rc, cases[i].says ? FG_ERR_INPUT : FG_OK);
+        assert_int_equal(r.refused, cases[i].says != NULL);
+        if (cases[i].says)
+            assert_non_null(strstr(err.msg, cases[i].says));
+        else
+            assert_string_equal(r.best.name, "B");
+    }
+}
+
+/* To look for credentials may take seconds, and every photo would do it again. */
+static void an_endpoint_that_cannot_be_opened(void **state)
+{
+    (void)state;
+    static canned place;
+    static const char *const variables[] = {"AWS_ACCESS_KEY_ID",
+                                            "AWS_PROFILE",
+                                            "AWS_SHARED_CREDENTIALS_FILE",
+                                            "AWS_CONFIG_FILE",
+                                            "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+                                            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+                                            "AWS_CONTAINER_AUTHORIZATION_TOKEN"};
+    char folder[FOLDER_PATH];
+    fg_settings settings;
+    fg_app *app = NULL;
+    assert_true(folder_make(folder) && canned_start(&place));
+    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+        unsetenv(variables[i]);
+    setenv("HOME", folder, 1);
+    setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", place.url, 1);
+    place.answers[place.count++] = "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n";
+    assert_int_equal(fg_settings_init(&settings, &err), FG_OK);
+    settings.data = folder;
+    settings.endpoint = "e";
+    assert_int_equal(fg_app_open(&app, &settings, 0, NULL, &err), FG_OK);
+    for (int i = 0; i < 3; i++) {
+        fg_remote *remote = NULL;
+        err = (fg_error){0};
+        assert_int_equal(fg_app_remote(app, &remote, &err), FG_ERR_UNAUTHORIZED);
+        assert_non_null(strstr(err.msg, "status 403"));
+        assert_null(remote);
+    }
+    assert_string_equal(fg_app_endpoint(app), "");
+    assert_int_equal(place.served, 1);
+    fg_app_close(app);
+    canned_stop(&place);
+    folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -277,6 +344,8 @@ int main(void)
         cmocka_unit_test(hyperparameters_as_scikit_learn_names_them),
         cmocka_unit_test(every_members_probability),
         cmocka_unit_test(artifacts_come_back_the_same),
+        cmocka_unit_test(an_endpoints_answer),
+        cmocka_unit_test(an_endpoint_that_cannot_be_opened),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

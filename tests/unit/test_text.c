@@ -37,6 +37,7 @@ static void name_that_is_no_name_is_refused(void **state)
         {"a\x7f", FG_ERR_USAGE, "U+007F"},
         {"a\xc2\x85", FG_ERR_USAGE, "U+0085"},
         {turned, FG_ERR_USAGE, "U+202E"},
+        {"a\xd8\x9c", FG_ERR_USAGE, "U+061C"},
         {"a\xef\xbb\xbf", FG_ERR_USAGE, "U+FEFF"},
         {"\xff", FG_ERR_USAGE, "UTF-8"},
         {"\xc3", FG_ERR_USAGE, "UTF-8"},             /* cut off */
@@ -85,6 +86,9 @@ static void clean_makes_anything_presentable(void **state)
     assert_string_equal(small, "a\xc3\xa9");
     fg_text_clean(small, 1, "abc");
     assert_string_equal(small, "");
+    snprintf(out, sizeof out, "\xc2\x85\xe2\x82\xac\xf0\x9f\x99\x82z"); /* what follows moves by one */
+    fg_text_clean(out, sizeof out, out);
+    assert_string_equal(out, "?\xe2\x82\xac\xf0\x9f\x99\x82z");
 }
 
 static void key_cannot_leave_its_folder(void **state)
