@@ -121,7 +121,7 @@ static bool ends_with(const char *text, const char *end)
 static fg_code find_dataset(const char *root, const char *channel, char path[FG_MAX_PATH], fg_error *err)
 {
     char folder[FG_MAX_PATH], below[64], only[256] = "";
-    int count = 0;
+    int count = 0, best = -1;
     snprintf(below, sizeof below, "input/data/%s", channel);
     fg_code rc = fg_path_join(folder, sizeof folder, root, below, err);
     if (rc != FG_OK)
@@ -131,20 +131,19 @@ static fg_code find_dataset(const char *root, const char *channel, char path[FG_
         return FG_FAIL(err, FG_ERR_NOT_FOUND, "%s: cannot be opened; channel %s has no data", folder,
                        channel);
     for (struct dirent *e; (e = readdir(dir));) {
-        bool fits =
-            ends_with(e->d_name, ".npz") || ends_with(e->d_name, ".pickle") || ends_with(e->d_name, ".pkl");
-        if (!fits || e->d_name[0] == '.')
+        const char *name = e->d_name;
+        bool fits = ends_with(name, ".npz") || ends_with(name, ".pickle") || ends_with(name, ".pkl");
+        if (!fits || name[0] == '.')
             continue;
-        bool usual = strcmp(e->d_name, "data.npz") == 0 ||
-                     (strcmp(e->d_name, "data.pickle") == 0 && strcmp(only, "data.npz") != 0);
-        count = usual ? 1 : count + 1;
-        if (usual || count == 1)
-            snprintf(only, sizeof only, "%s", e->d_name);
-        if (usual && strcmp(only, "data.npz") == 0)
-            break;
+        const int usual = strcmp(name, "data.npz") == 0 ? 2 : strcmp(name, "data.pickle") == 0;
+        count++;
+        if (usual > best) {
+            best = usual;
+            snprintf(only, sizeof only, "%s", name);
+        }
     }
     closedir(dir);
-    if (*only && (count == 1 || strncmp(only, "data.", 5) == 0))
+    if (best > 0 || count == 1)
         return fg_path_join(path, FG_MAX_PATH, folder, only, err);
     return FG_FAIL(err, FG_ERR_INPUT, "%s: %s; give the channel data.npz or data.pickle", folder,
                    count ? "more than one dataset" : "there is no dataset");

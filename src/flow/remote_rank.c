@@ -30,11 +30,34 @@ static void keep(fg_remote_score *score, const json_t *name, double probability)
     score->probability = probability;
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Of an array of strings. */
+static fg_code is_any_twice(const json_t *classes, bool *twice, fg_error *err)
+{
+    const size_t count = json_array_size(classes);
+    const char **names = calloc(count, sizeof *names);
+    *twice = false;
+    if (!names)
+        return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        names[i] = json_string_value(json_array_get(classes, i));
+    qsort(names, count, sizeof *names, by_text);
+    for (size_t i = 1; i < count && !*twice; i++)
+        *twice = strcmp(names[i - 1], names[i]) == 0;
+    free(names);
+    return FG_OK;
+}
+
 /* classes and a row of proba: the two largest. */
 static fg_code read_row(fg_remote_ranking *r, const json_t *classes, const json_t *row, const char *what,
                         fg_error *err)
 {
     double sum = 0;
+    bool twice;
     if (!json_is_array(row) || json_array_size(row) == 0 || json_array_size(row) > FG_MAX_MEMBERS)
         return odd(what, "no row of probabilities", err);
     if (json_array_size(row) != json_array_size(classes))
@@ -46,9 +69,6 @@ static fg_code read_row(fg_remote_ranking *r, const json_t *classes, const json_
             return odd(what, "a probability is not a number from 0 to 1", err);
         if (!is_name(name))
             return odd(what, "a class is not a name", err);
-        for (size_t k = 0; k < i; k++)
-            if (strcmp(json_string_value(json_array_get(classes, k)), json_string_value(name)) == 0)
-                return odd(what, "a class is there twice", err);
         sum += p;
         if (p > r->best.probability || !*r->best.name) {
             r->second = r->best;
@@ -57,6 +77,11 @@ static fg_code read_row(fg_remote_ranking *r, const json_t *classes, const json_
             keep(&r->second, name, p);
         }
     }
+    fg_code rc = is_any_twice(classes, &twice, err);
+    if (rc != FG_OK)
+        return rc;
+    if (twice)
+        return odd(what, "a class is there twice", err);
     return sum <= 1.001 ? FG_OK : odd(what, "the probabilities add up to more than 1", err);
 }
 

@@ -59,6 +59,14 @@ failed "hyperparameter degree is not known"
 layout '{}'
 run 1 train
 failed "there is no dataset"
+# Neither of several is the usual one, in whatever order the folder gives them.
+for other in a b c d e f; do
+    layout '{}'
+    cp data.npz ml/input/data/train/$other.npz
+    cp data.pickle ml/input/data/train/data.pkl
+    run 1 train
+    failed "more than one dataset"
+done
 layout '{}' data.npz
 echo '{"validation":{}}' >ml/input/config/inputdataconfig.json
 run 1 train
