@@ -30,9 +30,11 @@ static fg_code make_file(const char *path, fg_error *err)
     randombytes_buf(bytes, sizeof bytes);
     sodium_bin2hex(text, sizeof text, bytes, sizeof bytes);
     text[sizeof text - 2] = '\n';
-    ssize_t n = write(fd, text, sizeof text - 1);
-    if (n != (ssize_t)sizeof text - 1 || fsync(fd) != 0 || (link(tmp, path) != 0 && errno != EEXIST))
+    rc = fg_fd_write(fd, path, text, sizeof text - 1, err);
+    if (rc == FG_OK && (fsync(fd) != 0 || (link(tmp, path) != 0 && errno != EEXIST)))
         rc = FG_FAIL_ERRNO(err, "cannot write", path);
+    if (rc == FG_OK)
+        fg_file_sync_folder(path);
     close(fd);
     unlink(tmp);
     sodium_memzero(bytes, sizeof bytes);

@@ -61,7 +61,7 @@ fg_code fg_fd_write(int fd, const char *path, const void *data, size_t size, fg_
     return FG_OK;
 }
 
-static void sync_parent(const char *path)
+void fg_file_sync_folder(const char *path)
 {
     char dir[FG_MAX_PATH];
     snprintf(dir, sizeof dir, "%s", path);
@@ -103,7 +103,7 @@ fg_code fg_file_commit(const char *tmp, const char *path, fg_error *err)
     if (rc != FG_OK)
         unlink(tmp);
     else
-        sync_parent(path);
+        fg_file_sync_folder(path);
     return rc;
 }
 

@@ -18,6 +18,8 @@ fg_code fg_file_write_atomic(const char *path, const void *data, size_t size, fg
  * caller closes *fd), and then the fsync and the renaming. A commit that fails removes tmp. */
 fg_code fg_file_temp(const char *path, char tmp[FG_MAX_PATH], int *fd, fg_error *err) FG_MUST_CHECK;
 fg_code fg_file_commit(const char *tmp, const char *path, fg_error *err) FG_MUST_CHECK;
+/* The folder that path is in, so that a name given in it lasts; fg_file_commit does that by itself. */
+void fg_file_sync_folder(const char *path);
 /* All of it, to an open file; path is for the message. */
 fg_code fg_fd_write(int fd, const char *path, const void *data, size_t size, fg_error *err) FG_MUST_CHECK;
 /* Creates the folder and its parents, mode 0700. Fine if it is there. */
