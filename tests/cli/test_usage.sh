@@ -26,6 +26,8 @@ detect --min-face
 verify --threshold 1.5 x.jpg
 serve --admin-key secret
 keys create --scope everything
+sagemaker status --wait
+sagemaker invoke --poll-seconds 1 x.npy
 LIST
 end
 
