@@ -1,5 +1,6 @@
 /* What the server reads of a request by hand: header values, addresses, paths, file names. The first byte
  * chooses. */
+#include "base/text.h"
 #include "http/credentials.h"
 #include "http/http.h"
 #include "http/listen.h"
@@ -30,7 +31,7 @@ static void read_headers(const char *text)
     check(!fg_cookie_find(text, "facegate_8080", out, sizeof out) || (*out && !strpbrk(out, " ;,\t\r\n")));
     if (fg_host_parse(text, out, sizeof out)) {
         check(*out && !strpbrk(out, " /\\@[]"));
-        (void)fg_host_is_loopback(out);
+        (void)fg_text_is_loopback(out);
     }
     fg_client_network(text, out, sizeof out);
     check(memchr(out, 0, sizeof out) != NULL && (!*text || *out));

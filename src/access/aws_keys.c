@@ -60,9 +60,7 @@ static fg_code read_file(uint8_t master[FG_MASTER_KEY], const char *path, fg_err
         rc = FG_FAIL(err, FG_ERR_INPUT,
                      "%s: not a master key; restore it from a backup, or delete it and make new access keys",
                      path);
-    if (text.data)
-        sodium_memzero(text.data, text.size);
-    fg_buf_deinit(&text);
+    fg_buf_wipe(&text);
     return rc;
 }
 

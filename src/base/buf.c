@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,13 @@ void fg_buf_deinit(fg_buf *buf)
 {
     free(buf->data);
     *buf = (fg_buf){0};
+}
+
+void fg_buf_wipe(fg_buf *buf)
+{
+    if (buf->data)
+        sodium_memzero(buf->data, buf->capacity);
+    fg_buf_deinit(buf);
 }
 
 void fg_buf_clear(fg_buf *buf)

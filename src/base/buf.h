@@ -17,6 +17,7 @@ typedef struct fg_buf {
 
 void fg_buf_init(fg_buf *buf, size_t max_size);
 void fg_buf_deinit(fg_buf *buf); /* also fine on a zeroed fg_buf */
+void fg_buf_wipe(fg_buf *buf);   /* the same, of a secret: overwritten first */
 void fg_buf_clear(fg_buf *buf);
 fg_code fg_buf_append(fg_buf *buf, const void *data, size_t size, fg_error *err) FG_MUST_CHECK;
 fg_code fg_buf_printf(fg_buf *buf, fg_error *err, const char *fmt, ...) FG_MUST_CHECK FG_PRINTF(3, 4);

@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <arpa/inet.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -117,4 +118,19 @@ bool fg_text_is_prefix(const char *text)
 {
     size_t size = text ? strlen(text) : 0;
     return size > 1 && text[size - 1] == '/' && is_key(text, size - 1);
+}
+
+bool fg_text_is_loopback(const char *host)
+{
+    static const char suffix[] = ".localhost";
+    struct in_addr v4;
+    struct in6_addr v6;
+    size_t n = strlen(host);
+    if (strcmp(host, "localhost") == 0)
+        return true;
+    if (n >= sizeof suffix && strcmp(host + n - (sizeof suffix - 1), suffix) == 0)
+        return true;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return (ntohl(v4.s_addr) >> 24) == 127;
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
 }

@@ -1,4 +1,4 @@
-/* Text from outside: names that people give, and the keys that Facegate makes. */
+/* Text from outside: names that people give, the keys that Facegate makes, and hosts. */
 #ifndef FG_BASE_TEXT_H
 #define FG_BASE_TEXT_H
 
@@ -25,5 +25,9 @@ void fg_text_clean(char *out, size_t out_size, const char *text);
 bool fg_text_is_key(const char *text);
 /* A key followed by '/'. */
 bool fg_text_is_prefix(const char *text);
+
+/* The names by which a machine calls itself: localhost, *.localhost, 127.0.0.0/8, ::1, in lower case and
+ * without brackets. */
+bool fg_text_is_loopback(const char *host);
 
 #endif

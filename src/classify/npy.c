@@ -401,17 +401,6 @@ fg_code fg_npy_write_floats(fg_buf *out, const float *data, int dims, const long
     return rc ? rc : fg_buf_append(out, data, (size_t)count * sizeof *data, err);
 }
 
-fg_code fg_npy_write_integers(fg_buf *out, const int64_t *data, long count, fg_error *err)
-{
-    fg_code rc = fg_npy_write_header(out, "<i8", 1, &count, err);
-    for (long i = 0; !rc && i < count; i++) {
-        uint8_t p[8];
-        put_le(p, (uint64_t)data[i], 8);
-        rc = fg_buf_append(out, p, sizeof p, err);
-    }
-    return rc;
-}
-
 /* One code point of UTF-8, strictly; 0 at the end, -1 where it is not UTF-8. */
 static int32_t next_letter(const char **text)
 {

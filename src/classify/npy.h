@@ -49,10 +49,9 @@ bool fg_npy_is_native(const fg_npy *npy);
 /* The header alone, for items that the caller writes after it. */
 fg_code fg_npy_write_header(fg_buf *out, const char *descr, int dims, const long *shape,
                             fg_error *err) FG_MUST_CHECK;
-/* Version 1.0, C order, little endian: '<f4', '<i8', '<U...'. Append to out. */
+/* Version 1.0, C order, little endian: '<f4', '<U...'. Append to out. */
 fg_code fg_npy_write_floats(fg_buf *out, const float *data, int dims, const long *shape,
                             fg_error *err) FG_MUST_CHECK;
-fg_code fg_npy_write_integers(fg_buf *out, const int64_t *data, long count, fg_error *err) FG_MUST_CHECK;
 /* UTF-8 texts; FG_ERR_INPUT for one that is not. */
 fg_code fg_npy_write_texts(fg_buf *out, const char *const *texts, long count, fg_error *err) FG_MUST_CHECK;
 

@@ -187,11 +187,6 @@ int fg_svm_classes(const fg_svm *svm)
     return svm->classes;
 }
 
-int fg_svm_support_vectors(const fg_svm *svm)
-{
-    return svm_get_nr_sv(svm->model);
-}
-
 int fg_svm_label(const fg_svm *svm, int class_index)
 {
     return svm->labels[class_index];

@@ -28,7 +28,6 @@ fg_code fg_svm_train(fg_svm **svm, const float *rows, const int *labels, long co
 void fg_svm_free(fg_svm *svm);
 
 int fg_svm_classes(const fg_svm *svm);
-int fg_svm_support_vectors(const fg_svm *svm);
 int fg_svm_label(const fg_svm *svm, int class_index); /* ascending */
 
 /* One decision value for each pair of classes i < j in ascending order of label, (0,1) (0,2) ... (1,2) ...,

@@ -46,19 +46,6 @@ double fg_tail_quantile(const fg_tail *tail, double share, double *deviation)
     return (double)tail->sorted[rank];
 }
 
-void fg_wilson(long hits, long trials, double *low, double *high)
-{
-    const double z = 1.959963984540054;
-    *low = 0;
-    *high = 1;
-    if (trials < 1)
-        return;
-    double n = (double)trials, p = (double)hits / n, d = 1 + z * z / n;
-    double middle = (p + z * z / (2 * n)) / d, half = z / d * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
-    *low = hits == 0 ? 0 : middle - half;
-    *high = hits == trials ? 1 : middle + half;
-}
-
 void fg_mean_sd(const float *values, long count, double *mean, double *sd)
 {
     double sum = 0, squares = 0;

@@ -24,9 +24,6 @@ void fg_tail_fit(fg_tail *tail, float *scores, long count, double deviation);
  * error. */
 double fg_tail_quantile(const fg_tail *tail, double share, double *deviation);
 
-/* Wilson's 95 % interval (Wilson 1927) of hits out of trials; 0..1 where there are none. */
-void fg_wilson(long hits, long trials, double *low, double *high);
-
 void fg_mean_sd(const float *values, long count, double *mean, double *sd);
 
 #endif

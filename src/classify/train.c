@@ -2,6 +2,7 @@
  * strangers score, the border that they pass once in 1 / far times, what genuine templates score, warnings.
  * docs/certainty.md gives the reasons. */
 #include "classify/gallery.h"
+#include "classify/metrics.h"
 #include "classify/model.h"
 #include "classify/svm.h"
 #include "classify/tail.h"
@@ -576,7 +577,7 @@ static fg_code calibrate(training *t, fg_train_report *report, fg_error *err)
         refused += l < log(9) || (double)p->cosine < c->gate;
     }
     report->far = (double)accepted / t->strangers;
-    fg_wilson(accepted, t->strangers, &report->far_low, &report->far_high);
+    fg_wilson_share(report->far, t->strangers, &report->far_low, &report->far_high);
     report->frr = genuine ? (double)refused / (double)genuine : (double)NAN;
     report->similarity_gate = c->gate;
     free(sorted);

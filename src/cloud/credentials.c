@@ -188,13 +188,6 @@ static fg_code read_file(const char *path, fg_buf *out, bool *is_shared, fg_erro
     return rc;
 }
 
-static void wipe(fg_buf *buf)
-{
-    if (buf->data)
-        sodium_memzero(buf->data, buf->size);
-    fg_buf_deinit(buf);
-}
-
 static fg_code refuse_shared(const char *path, fg_error *err)
 {
     return FG_FAIL(err, FG_ERR_FORBIDDEN, "%s: others can read this file of secret keys; run: chmod 600 %s",
@@ -210,7 +203,7 @@ static fg_code from_file(fg_credentials *c, const char *path, fg_error *err)
         rc = refuse_shared(path, err);
     if (rc == FG_OK)
         rc = fg_credentials_parse_json(c, data.data, data.size, path, err);
-    wipe(&data);
+    fg_buf_wipe(&data);
     return rc;
 }
 
@@ -302,7 +295,7 @@ static fg_code from_profile_file(fg_credentials *c, const char *path, const char
     if (rc == FG_OK && data.size)
         rc = fg_credentials_parse_profile(c, (const char *)data.data, data.size, section, path, &has_secret,
                                           err);
-    wipe(&data);
+    fg_buf_wipe(&data);
     return rc == FG_OK && has_secret && is_shared ? refuse_shared(path, err) : rc;
 }
 

@@ -12,13 +12,6 @@
 
 enum { ANSWER_MAX_BYTES = 64 << 10, URL_MAX = 1024 };
 
-static void wipe(fg_buf *buf)
-{
-    if (buf->data)
-        sodium_memzero(buf->data, buf->size);
-    fg_buf_deinit(buf);
-}
-
 /* -- containers -- */
 
 /* Whether credentials may be fetched from there in plain HTTP: this machine, and the two addresses that AWS's
@@ -108,8 +101,8 @@ fg_code fg_credentials_from_container(fg_credentials *c, fg_http_client *http, f
     if (rc == FG_OK)
         c->source = FG_CREDENTIALS_CONTAINER;
 done:
-    wipe(&header);
-    wipe(&answer.body);
+    fg_buf_wipe(&header);
+    fg_buf_wipe(&answer.body);
     fg_http_answer_deinit(&answer);
     return rc;
 }
@@ -193,7 +186,7 @@ fg_code fg_credentials_from_machine(fg_credentials *c, fg_http_client *http, fg_
         c->source = FG_CREDENTIALS_MACHINE;
 done:
     sodium_memzero(token, sizeof token);
-    wipe(&answer.body);
+    fg_buf_wipe(&answer.body);
     fg_http_answer_deinit(&answer);
     return rc;
 }

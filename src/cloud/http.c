@@ -5,7 +5,6 @@
 #include "base/text.h"
 #include "cloud/sigv4.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -280,9 +279,7 @@ static fg_code make_headers(const fg_http_request *r, struct curl_slist **list, 
             fg_buf_init(&token, HEADERS_MAX_BYTES);
             good = fg_buf_printf(&token, err, "x-amz-security-token: %s", r->signer->token) == FG_OK &&
                    add_header(list, (const char *)token.data);
-            if (token.data)
-                sodium_memzero(token.data, token.size);
-            fg_buf_deinit(&token);
+            fg_buf_wipe(&token);
         }
     }
     if (!good)
@@ -490,15 +487,15 @@ bool fg_url_follow(const char *base, const char *location, char *out, size_t out
     return good;
 }
 
+/* libcurl gives IPv6 in brackets. */
 static bool is_this_machine(const char *host)
 {
-    size_t n = strlen(host);
-    static const char suffix[] = ".localhost";
-    struct in_addr address;
-    if (inet_pton(AF_INET, host, &address) == 1)
-        return ntohl(address.s_addr) >> 24 == 127;
-    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 ||
-           (n >= sizeof suffix - 1 && strcmp(host + n - (sizeof suffix - 1), suffix) == 0);
+    char bare[64];
+    const size_t n = strlen(host);
+    if (n < 2 || host[0] != '[' || host[n - 1] != ']')
+        return fg_text_is_loopback(host);
+    return snprintf(bare, sizeof bare, "%.*s", (int)n - 2, host + 1) < (int)sizeof bare &&
+           fg_text_is_loopback(bare);
 }
 
 fg_code fg_url_check_endpoint(const char *url, const char *what, fg_error *err)

@@ -24,7 +24,7 @@ fg_code fg_sagemaker_call(fg_sagemaker *sagemaker, const char *operation, json_t
 fg_code fg_sagemaker_invoke(fg_sagemaker *sagemaker, const char *endpoint, const char *content_type,
                             const void *body, size_t size, fg_buf *answer, fg_error *err) FG_MUST_CHECK;
 
-/* 1 to max letters, digits and single or double '-' between them: what SageMaker takes as a name. */
+/* 1 to max letters, digits, and '-' between them: what SageMaker takes as a name. */
 bool fg_sagemaker_is_name(const char *text, size_t max);
 /* A document from outside, capped; the caller's to decref. FG_ERR_INPUT, with what in the message. */
 fg_code fg_sagemaker_json(json_t **document, const void *data, size_t size, const char *what,

@@ -24,7 +24,6 @@ typedef struct evaluation {
     hit *hits;
     long hit_count, hit_capacity;
     double *overlaps;
-    long overlap_capacity;
     double min_overlap, min_size;
     fg_eval_detect *result;
 } evaluation;

@@ -30,15 +30,6 @@ typedef struct judge {
     json_t *predictions, *probas, *decisions;
 } judge;
 
-static json_t *number(double value, int decimals)
-{
-    char text[64];
-    if (!isfinite(value))
-        return json_null();
-    snprintf(text, sizeof text, "%.*f", decimals, value);
-    return json_real(strtod(text, NULL));
-}
-
 static int ascending(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
@@ -161,9 +152,9 @@ static json_t *decision_json(const judge *j, const fg_decision *decision, const 
                      fg_verdict_name(decision->verdict), "member",
                      known && name ? json_string(name) : json_null(), "role",
                      known && j->member.role ? json_string(j->member.role) : json_null(), "rights", rights,
-                     "probability", ranking ? number(ranking->best.probability, 4) : json_null(), "threshold",
-                     number(j->app->settings->threshold, 4), "similarity",
-                     ranking ? number(ranking->best.similarity, 4) : json_null(), "reasons", reasons);
+                     "probability", ranking ? fg_number_json(ranking->best.probability, 4) : json_null(),
+                     "threshold", fg_number_json(j->app->settings->threshold, 4), "similarity",
+                     ranking ? fg_number_json(ranking->best.similarity, 4) : json_null(), "reasons", reasons);
 }
 
 /* One row of the answer. probe NULL: a photo without a usable face, for the reason quality. unclear: see
@@ -206,7 +197,7 @@ static fg_code judge_one(judge *j, const float *probe, int size, int faces, fg_r
         return rc;
     json_t *row = j->proba ? json_array() : NULL;
     for (int m = 0; m < j->members && row; m++)
-        json_array_append_new(row, number(j->probabilities[m], 6));
+        json_array_append_new(row, fg_number_json(j->probabilities[m], 6));
     if (row)
         json_array_append_new(j->probas, row);
     json_array_append_new(j->predictions, name ? json_string(name) : json_null());

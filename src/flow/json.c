@@ -8,9 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Rounded, so that a document does not claim more digits than there are; through text, since 0.1 * 7 is not
- * 0.7. */
-static json_t *number(double value, int decimals)
+/* Through text, since 0.1 * 7 is not 0.7. */
+json_t *fg_number_json(double value, int decimals)
 {
     char text[64];
     if (!isfinite(value))
@@ -40,12 +39,12 @@ json_t *fg_face_json(const fg_face *face)
 {
     json_t *points = json_array();
     for (int i = 0; i < FG_LANDMARKS; i++)
-        json_array_append_new(points, json_pack("[o, o]", number((double)face->points[i].x, 2),
-                                                number((double)face->points[i].y, 2)));
-    return json_pack("{s:[o, o, o, o], s:o, s:o}", "box", number((double)face->x, 2),
-                     number((double)face->y, 2), number((double)face->width, 2),
-                     number((double)face->height, 2), "score", number((double)face->score, 6), "points",
-                     points);
+        json_array_append_new(points, json_pack("[o, o]", fg_number_json((double)face->points[i].x, 2),
+                                                fg_number_json((double)face->points[i].y, 2)));
+    return json_pack("{s:[o, o, o, o], s:o, s:o}", "box", fg_number_json((double)face->x, 2),
+                     fg_number_json((double)face->y, 2), fg_number_json((double)face->width, 2),
+                     fg_number_json((double)face->height, 2), "score", fg_number_json((double)face->score, 6),
+                     "points", points);
 }
 
 json_t *fg_verification_json(const fg_verification *v, const fg_app *app, const char *input)
@@ -59,12 +58,12 @@ json_t *fg_verification_json(const fg_verification *v, const fg_app *app, const 
         fg_verdict_name(v->decision.verdict), "member", known ? json_string(v->member.name) : json_null(),
         "role", known ? json_string(v->member.role) : json_null(), "rights",
         strings(v->member.rights, known ? v->member.right_count : 0), "probability",
-        v->ranked ? number(v->ranking.best.probability, 4) : json_null(), "threshold",
-        number(v->threshold, 4), "similarity",
-        v->ranked ? number(v->ranking.best.similarity, 4) : json_null(), "reasons", reasons, "face",
+        v->ranked ? fg_number_json(v->ranking.best.probability, 4) : json_null(), "threshold",
+        fg_number_json(v->threshold, 4), "similarity",
+        v->ranked ? fg_number_json(v->ranking.best.similarity, 4) : json_null(), "reasons", reasons, "face",
         v->face.width > 0 ? fg_face_json(&v->face) : json_null(), "classifier",
         v->endpoint ? json_null() : json_integer((json_int_t)v->classifier), "model",
-        fg_engine_info_view(app->engine)->embedder, "elapsed_ms", number(v->elapsed_ms, 2));
+        fg_engine_info_view(app->engine)->embedder, "elapsed_ms", fg_number_json(v->elapsed_ms, 2));
     if (document && v->endpoint)
         json_object_set_new(document, "endpoint", json_string(v->endpoint));
     return document;
@@ -96,18 +95,18 @@ json_t *fg_enroll_report_json(const fg_enroll_report *r, const char *member)
                                                (json_int_t)f->frames_sampled, "faces_used",
                                                (json_int_t)f->faces_used, "refused", refused_json(f->refused),
                                                "rotation", f->rotation, "width", f->width, "height",
-                                               f->height, "seconds", number(f->seconds, 3)));
+                                               f->height, "seconds", fg_number_json(f->seconds, 3)));
     }
     json_t *alike = r->look_alike[0] ? json_pack("{s:s, s:o}", "member", r->look_alike, "similarity",
-                                                 number(r->look_alike_similarity, 4))
+                                                 fg_number_json(r->look_alike_similarity, 4))
                                      : json_null();
-    return json_pack("{s:s, s:I, s:I, s:I, s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "member",
-                     member, "id", (json_int_t)r->member_id, "frames_sampled", (json_int_t)r->frames_sampled,
-                     "faces_used", (json_int_t)r->faces_used, "refused", refused_json(r->refused), "odd",
-                     (json_int_t)r->odd, "unclear", (json_int_t)r->unclear, "mostly_unclear",
-                     r->mostly_unclear, "look_alike", alike, "files", files, "elapsed_ms",
-                     number(r->elapsed_ms, 1), "decode_ms", number(r->decode_ms, 1), "detect_ms",
-                     number(r->detect_ms, 1), "embed_ms", number(r->embed_ms, 1));
+    return json_pack(
+        "{s:s, s:I, s:I, s:I, s:o, s:I, s:I, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "member", member, "id",
+        (json_int_t)r->member_id, "frames_sampled", (json_int_t)r->frames_sampled, "faces_used",
+        (json_int_t)r->faces_used, "refused", refused_json(r->refused), "odd", (json_int_t)r->odd, "unclear",
+        (json_int_t)r->unclear, "mostly_unclear", r->mostly_unclear, "look_alike", alike, "files", files,
+        "elapsed_ms", fg_number_json(r->elapsed_ms, 1), "decode_ms", fg_number_json(r->decode_ms, 1),
+        "detect_ms", fg_number_json(r->detect_ms, 1), "embed_ms", fg_number_json(r->embed_ms, 1));
 }
 
 static json_t *member_name(fg_app *app, int64_t id)
@@ -134,9 +133,9 @@ static json_t *people_json(const fg_train_result *result, fg_app *app)
         json_array_append_new(
             people, json_pack("{s:I, s:o, s:I, s:o, s:o, s:o, s:o, s:o}", "id", (json_int_t)p->member_id,
                               "member", member_name(app, p->member_id), "templates", (json_int_t)p->templates,
-                              "own", number(p->own, 4), "own_low", number(p->own_low, 4), "nearest_member",
-                              member_name(app, p->nearest_id), "nearest", number(p->nearest, 4), "stranger",
-                              number(p->stranger, 4)));
+                              "own", fg_number_json(p->own, 4), "own_low", fg_number_json(p->own_low, 4),
+                              "nearest_member", member_name(app, p->nearest_id), "nearest",
+                              fg_number_json(p->nearest, 4), "stranger", fg_number_json(p->stranger, 4)));
     }
     return people;
 }
@@ -150,14 +149,14 @@ json_t *fg_train_report_json(const fg_train_result *result, fg_app *app)
         json_array_append_new(warnings,
                               json_pack("{s:s, s:o, s:o, s:o}", "kind", warning_names[w->kind], "member",
                                         member_name(app, w->member_id), "other",
-                                        member_name(app, w->other_id), "value", number(w->value, 4)));
+                                        member_name(app, w->other_id), "value", fg_number_json(w->value, 4)));
     }
     return json_pack("{s:i, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "members", r->members,
                      "templates", (json_int_t)r->templates, "outliers", (json_int_t)r->outliers, "cohort",
-                     (json_int_t)r->cohort, "similarity_gate", number(r->similarity_gate, 4), "far",
-                     number(r->far, 6), "far_low", number(r->far_low, 6), "far_high", number(r->far_high, 6),
-                     "frr", number(r->frr, 6), "seconds", number(r->seconds, 3), "warnings", warnings,
-                     "people", people_json(result, app));
+                     (json_int_t)r->cohort, "similarity_gate", fg_number_json(r->similarity_gate, 4), "far",
+                     fg_number_json(r->far, 6), "far_low", fg_number_json(r->far_low, 6), "far_high",
+                     fg_number_json(r->far_high, 6), "frr", fg_number_json(r->frr, 6), "seconds",
+                     fg_number_json(r->seconds, 3), "warnings", warnings, "people", people_json(result, app));
 }
 
 json_t *fg_train_result_json(const fg_train_result *result, fg_app *app)
@@ -181,6 +180,6 @@ json_t *fg_audit_json(const fg_audit_row *row)
     return json_pack("{s:I, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o}", "id", (json_int_t)row->id, "time",
                      fg_time_json(row->time_ms), "actor", row->actor, "source", row->source, "action",
                      row->action, "subject", row->subject, "decision", row->decision, "reasons", row->reasons,
-                     "probability", number(row->probability, 4), "member_id",
+                     "probability", fg_number_json(row->probability, 4), "member_id",
                      row->member_id ? json_integer(row->member_id) : json_null());
 }

@@ -3,6 +3,7 @@
 #include "http/http.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -53,7 +54,7 @@ static fg_code check_host(const fg_request *request, fg_error *err)
     if (!fg_host_parse(header, host, sizeof host))
         return FG_FAIL(err, FG_ERR_USAGE, "the Host header is missing or malformed");
     /* A proxy on this machine passes on the name that it is known by. */
-    if (request->server->loopback && !request->server->settings->trust_proxy && !fg_host_is_loopback(host))
+    if (request->server->loopback && !request->server->settings->trust_proxy && !fg_text_is_loopback(host))
         return FG_FAIL(err, FG_ERR_FORBIDDEN,
                        "this server answers to localhost only; start it with --listen to be reached by name");
     return FG_OK;

@@ -80,21 +80,6 @@ bool fg_host_parse(const char *header, char *out, size_t out_size)
     return true;
 }
 
-bool fg_host_is_loopback(const char *host)
-{
-    static const char suffix[] = ".localhost";
-    struct in_addr v4;
-    struct in6_addr v6;
-    size_t n = strlen(host);
-    if (strcmp(host, "localhost") == 0)
-        return true;
-    if (n >= sizeof suffix && strcmp(host + n - (sizeof suffix - 1), suffix) == 0)
-        return true;
-    if (inet_pton(AF_INET, host, &v4) == 1)
-        return (ntohl(v4.s_addr) >> 24) == 127;
-    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-}
-
 void fg_client_network(const char *address, char *out, size_t out_size)
 {
     struct in6_addr v6;

@@ -16,9 +16,6 @@ bool fg_cookie_find(const char *header, const char *name, char *out, size_t out_
 /* The host part of a Host header, in lower case and without its port and brackets; false where malformed. */
 bool fg_host_parse(const char *header, char *out, size_t out_size);
 
-/* True for the names by which a machine calls itself: localhost, *.localhost, 127.0.0.0/8, ::1. */
-bool fg_host_is_loopback(const char *host);
-
 /* RFC 6454: an Origin header that is exactly scheme://host of this request. */
 bool fg_origin_matches(const char *origin, bool tls, const char *host_header);
 

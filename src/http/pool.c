@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 typedef enum task_state { WAITING, RUNNING, DONE, TURNED_AWAY } task_state;
 
@@ -74,10 +73,6 @@ fg_code fg_pool_open(fg_pool **pool, fg_app *app, int workers, fg_error *err)
     fg_pool *p = calloc(1, sizeof *p);
     if (!p)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
-    if (workers <= 0) {
-        long cores = sysconf(_SC_NPROCESSORS_ONLN);
-        workers = cores < 1 ? 1 : cores > 64 ? 64 : (int)cores;
-    }
     p->app = app;
     p->last = &p->first;
     pthread_mutex_init(&p->lock, NULL);

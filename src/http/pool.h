@@ -11,7 +11,7 @@ enum {
     FG_POOL_WAIT_MS = 15000, /* in the queue; beyond it FG_ERR_BUSY */
 };
 
-/* workers 0: one per core. Every worker is made, or the error says why not. */
+/* workers: 1 at least. Every worker is made, or the error says why not. */
 fg_code fg_pool_open(fg_pool **pool, fg_app *app, int workers, fg_error *err) FG_MUST_CHECK;
 void fg_pool_close(fg_pool *pool); /* what waits is answered with FG_ERR_BUSY */
 /* Runs work(worker, context) on one of the threads and returns when it has. */

@@ -205,7 +205,7 @@ static fg_code open_server(fg_server **server, fg_app *app, const fg_artifact *a
         (rc = fg_spool_open(&s->spool, tmp, err)) != FG_OK || (rc = make_limiters(s, err)) != FG_OK ||
         (rc = fg_idempotency_new(&s->idempotency, err)) != FG_OK ||
         (rc = fg_guard_open(&s->guard, err)) != FG_OK ||
-        (rc = fg_pool_open(&s->pool, app, s->settings->workers, err)) != FG_OK ||
+        (rc = fg_pool_open(&s->pool, app, fg_app_workers(app), err)) != FG_OK ||
         (!artifact && (rc = open_team(s, admin_key, err)) != FG_OK) || (rc = start_daemon(s, err)) != FG_OK)
         goto done;
     *server = s;
