@@ -10,7 +10,9 @@
 #define FG_MAX_VIDEO_SECONDS 900            /* of playing time */
 #define FG_MAX_VIDEO_PIXELS (8192u * 4352u) /* of one video frame */
 #define FG_MAX_VIDEO_FRAMES 60000           /* decoded, used or not */
-#define FG_MAX_SAMPLED_FRAMES 3000          /* kept after --every n */
+#define FG_MAX_VIDEO_SAMPLES 600000 /* of all its tracks together: frames, sound, what a phone measures */
+#define FG_MAX_VIDEO_TRACKS 12      /* a phone's have up to ten: two of sound, and what its sensors say */
+#define FG_MAX_SAMPLED_FRAMES 3000  /* kept after --every n */
 #define FG_MAX_MODEL_BYTES (1024ull << 20)
 #define FG_MAX_MODEL_NODES 4096
 #define FG_MAX_MODEL_DIMS 6

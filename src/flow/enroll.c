@@ -106,13 +106,14 @@ static fg_code take_video(fg_enrolling *e, int file, fg_error *err)
         .every = e->request->every,
         .rotate = e->request->rotate,
         .max_side = fg_app_max_side(e->app),
+        .progress = &e->request->progress,
     };
     fg_enroll_file_report *file_report = &e->report->files[file];
     fg_video *video = NULL;
     fg_frame frame = {0};
     fg_code rc = fg_video_open(&video, e->request->files[file].path, &options, err);
     if (rc != FG_OK)
-        return rc;
+        goto done;
     const fg_video_info *info = fg_video_info_view(video);
     long expected = info->frames > 0 ? (info->frames + options.every - 1) / options.every : 0;
     file_report->rotation = info->rotation;
@@ -129,13 +130,14 @@ static fg_code take_video(fg_enrolling *e, int file, fg_error *err)
         fg_frame_deinit(&frame);
         if (rc == FG_OK &&
             !fg_progress_tell(&e->request->progress, "frames", file_report->frames_sampled, expected))
-            rc = FG_FAIL(err, FG_ERR_CANCELLED, "enrolment cancelled; nothing was changed");
+            rc = FG_ERR_CANCELLED;
         if (rc != FG_OK)
             break;
     }
+done:
     fg_frame_deinit(&frame);
     fg_video_close(video);
-    return rc;
+    return rc == FG_ERR_CANCELLED ? FG_FAIL(err, rc, "enrolment cancelled; nothing was changed") : rc;
 }
 
 static fg_code take_photo(fg_enrolling *e, int file, fg_error *err)

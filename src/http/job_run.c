@@ -38,12 +38,11 @@ static void on_frame(void *context, int file, const fg_frame *frame, const fg_lo
 static bool on_progress(void *context, const char *what, long done, long total)
 {
     fg_job *job = context;
-    bool shows;
     pthread_mutex_lock(&job->jobs->lock);
-    if (total == 0) /* seconds that pass */
-        shows = done != job->progress_done || strcmp(what, job->progress_what) != 0;
-    else
-        shows = total <= 100 || done == total || done * 100 / total != job->progress_done * 100 / total;
+    const bool changed =
+        done != job->progress_done || total != job->progress_total || strcmp(what, job->progress_what) != 0;
+    const bool shows =
+        changed && (total <= 100 || done == total || done * 100 / total != job->progress_done * 100 / total);
     snprintf(job->progress_what, sizeof job->progress_what, "%s", what);
     job->progress_done = done;
     job->progress_total = total;

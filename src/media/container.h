@@ -1,5 +1,6 @@
-/* A look at a video file's outermost structure, before FFmpeg gets it: is all of it there? A cut off upload
- * is by far the commonest broken video, and deserves its own words before minutes are spent on decoding. */
+/* A look at a video file's structure, before FFmpeg gets it: is all of it there? A cut off upload is by far
+ * the commonest broken video, and deserves its own words before minutes are spent on decoding. And does the
+ * index of an MP4 claim more samples than FG_MAX_VIDEO_SAMPLES? */
 #ifndef FG_MEDIA_CONTAINER_H
 #define FG_MEDIA_CONTAINER_H
 
@@ -10,5 +11,7 @@
  * not name the file. */
 fg_code fg_container_check(int fd, uint64_t size, fg_media_format format, char name[16],
                            fg_error *err) FG_MUST_CHECK;
+/* What it says of too many samples. */
+fg_code fg_container_too_many(fg_error *err);
 
 #endif

@@ -11,10 +11,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define IO_BYTES (64 << 10)
-#define MAX_STREAMS "32"
-#define PROBE_BYTES "5000000"
-#define MAX_READS (10L * FG_MAX_VIDEO_FRAMES) /* packets of any stream */
+/* The buffer for a video's index; packets are read past it. So small that hardly a track lies between two
+ * looks at how large the index has become: see read_goes_on. */
+#define IO_BYTES 512
+#define PROBE_BYTES 5000000
+#define MAX_READS ((long)FG_MAX_VIDEO_SAMPLES) /* packets of any stream */
 #define MAX_FAILURES 16
 /* One allocation inside FFmpeg; a plane of the largest frame in 16 bits is 71 MB. */
 #define MAX_ALLOCATION ((size_t)256 << 20)
@@ -33,6 +34,10 @@ static const struct {
 fg_code fg_demuxer_fail(const fg_demuxer *demuxer, int averror, const char *what, fg_error *err)
 {
     char why[AV_ERROR_MAX_STRING_SIZE] = "";
+    if (demuxer->cancelled)
+        return FG_FAIL(err, FG_ERR_CANCELLED, "cancelled while it was read");
+    if (demuxer->too_many)
+        return fg_container_too_many(err);
     if (averror == AVERROR(ENOMEM))
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory for the video");
     if (demuxer->read_errno)
@@ -41,9 +46,29 @@ fg_code fg_demuxer_fail(const fg_demuxer *demuxer, int averror, const char *what
     return FG_FAIL(err, FG_ERR_INPUT, "%s (%s); copy or record it again", what, why);
 }
 
+/* FFmpeg may take the error of such a read for the end of the file. */
+static bool is_stopped(const fg_demuxer *d)
+{
+    return d->too_many || d->cancelled;
+}
+
+/* FFmpeg does not ask while it opens a file, but it reads. What fg_container_check has not found, since it
+ * lies where no index should be, shows here as soon as FFmpeg has made entries of it. */
+static bool read_goes_on(fg_demuxer *d)
+{
+    int64_t samples = 0;
+    for (unsigned i = 0; d->format && i < d->format->nb_streams; i++)
+        samples += avformat_index_get_entries_count(d->format->streams[i]);
+    d->too_many |= samples > FG_MAX_VIDEO_SAMPLES;
+    d->cancelled |= !fg_progress_tell(d->progress, "frames", d->done, d->total);
+    return !is_stopped(d);
+}
+
 static int io_read(void *opaque, uint8_t *out, int want)
 {
     fg_demuxer *d = opaque;
+    if (!read_goes_on(d))
+        return AVERROR_EXIT;
     for (;;) {
         if (d->position >= d->size)
             return AVERROR_EOF;
@@ -140,8 +165,8 @@ static fg_code open_format(fg_demuxer *d, fg_media_format kind, fg_error *err)
     if (!d->format || av_dict_set(&options, "format_whitelist", DEMUXERS, 0) < 0 ||
         av_dict_set(&options, "codec_whitelist", DECODERS, 0) < 0 ||
         av_dict_set(&options, "protocol_whitelist", "file", 0) < 0 ||
-        av_dict_set(&options, "max_streams", MAX_STREAMS, 0) < 0 ||
-        av_dict_set(&options, "probesize", PROBE_BYTES, 0) < 0 ||
+        av_dict_set_int(&options, "max_streams", FG_MAX_VIDEO_TRACKS, 0) < 0 ||
+        av_dict_set_int(&options, "probesize", PROBE_BYTES, 0) < 0 ||
         av_dict_set(&options, "enable_drefs", "0", 0) < 0 ||
         av_dict_set(&options, "use_absolute_path", "0", 0) < 0) {
         rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory for the video");
@@ -157,13 +182,12 @@ static fg_code open_format(fg_demuxer *d, fg_media_format kind, fg_error *err)
     d->format->io_open = io_open_refused;
     /* On failure the context is freed and set to NULL, but not the I/O. */
     int code = avformat_open_input(&d->format, NULL, input, &options);
-    if (code < 0)
+    if (code < 0 || is_stopped(d))
         rc = fg_demuxer_fail(d, code, "a damaged video", err);
 done:
     av_dict_free(&options);
     if (rc != FG_OK) {
-        avformat_free_context(d->format);
-        d->format = NULL;
+        avformat_close_input(&d->format);
         av_freep(&io->buffer);
         avio_context_free(&io);
     }
@@ -248,16 +272,16 @@ fg_code fg_decoder_options(AVDictionary **options, int64_t max_pixels, int threa
  */
 static fg_code probe(fg_demuxer *d, fg_error *err)
 {
-    AVDictionary *per_stream[32] = {0};
+    AVDictionary *per_stream[FG_MAX_VIDEO_TRACKS] = {0};
     const unsigned streams = d->format->nb_streams;
     fg_code rc = FG_OK;
-    if (streams > sizeof per_stream / sizeof per_stream[0])
+    if (streams > FG_MAX_VIDEO_TRACKS)
         return FG_FAIL(err, FG_ERR_LIMIT, "%u streams in the file; give a video with one", streams);
     for (unsigned i = 0; rc == FG_OK && i < streams; i++)
         rc = fg_decoder_options(&per_stream[i], (int64_t)FG_MAX_VIDEO_PIXELS, 1, err);
     if (rc == FG_OK) {
         int code = avformat_find_stream_info(d->format, per_stream);
-        if (code < 0)
+        if (code < 0 || is_stopped(d))
             rc = fg_demuxer_fail(d, code, "a damaged video", err);
     }
     for (unsigned i = 0; i < streams; i++)
@@ -265,10 +289,10 @@ static fg_code probe(fg_demuxer *d, fg_error *err)
     return rc;
 }
 
-fg_code fg_demuxer_open(fg_demuxer *d, const char *path, fg_error *err)
+fg_code fg_demuxer_open(fg_demuxer *d, const char *path, const fg_progress *progress, fg_error *err)
 {
     fg_media_format format = FG_FORMAT_UNKNOWN;
-    *d = (fg_demuxer){.fd = -1};
+    *d = (fg_demuxer){.fd = -1, .progress = progress};
     fg_code rc = open_file(d, path, &format, err);
     if (rc != FG_OK)
         goto done;
@@ -309,6 +333,8 @@ fg_code fg_demuxer_read(fg_demuxer *d, AVPacket *packet, bool *end, fg_error *er
         if (++d->reads > MAX_READS)
             return FG_FAIL(err, FG_ERR_LIMIT, "more than %ld packets; cut the video", MAX_READS);
         int code = av_read_frame(d->format, packet);
+        if (code < 0 && is_stopped(d))
+            return fg_demuxer_fail(d, code, "", err);
         if (code == AVERROR_EOF) {
             /* An MP4 knows how many there should be. What is missing at the very end is a matter of taste. */
             int indexed = avformat_index_get_entries_count(d->stream);

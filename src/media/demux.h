@@ -4,6 +4,7 @@
 #define FG_MEDIA_DEMUX_H
 
 #include "base/error.h"
+#include "base/progress.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -17,15 +18,20 @@ typedef struct fg_demuxer {
     AVStream *stream; /* the one video stream that is read */
     const AVCodec *decoder;
     char container[16];
+    const fg_progress *progress; /* asked while it is read whether to go on */
+    long done, total;            /* what is told to it; the caller's */
     long packets; /* of that stream, so far */
     long reads;
-    int failures;    /* in a row */
+    int failures;  /* in a row */
+    bool too_many; /* samples in the index */
+    bool cancelled;
     bool broken_off; /* the end came before the file's own index says */
 } fg_demuxer;
 
-/* demuxer must not move afterwards. Errors end with what to do, but do not name the file, unless the file
- * could not even be opened. */
-fg_code fg_demuxer_open(fg_demuxer *demuxer, const char *path, fg_error *err) FG_MUST_CHECK;
+/* demuxer must not move afterwards; progress is borrowed and may be NULL. Errors end with what to do, but do
+ * not name the file, unless the file could not even be opened. */
+fg_code fg_demuxer_open(fg_demuxer *demuxer, const char *path, const fg_progress *progress,
+                        fg_error *err) FG_MUST_CHECK;
 void fg_demuxer_close(fg_demuxer *demuxer);
 /* The next packet of the stream into an empty one; *end at the end. */
 fg_code fg_demuxer_read(fg_demuxer *demuxer, AVPacket *packet, bool *end, fg_error *err) FG_MUST_CHECK;

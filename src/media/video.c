@@ -118,7 +118,7 @@ static fg_code check_length(const fg_video *v, fg_error *err)
     if (v->info.frames > FG_MAX_VIDEO_FRAMES)
         return FG_FAIL(err, FG_ERR_LIMIT, "the video has %ld frames; at most %d are taken: cut it",
                        v->info.frames, FG_MAX_VIDEO_FRAMES);
-    if ((v->info.frames + every - 1) / every > FG_MAX_SAMPLED_FRAMES)
+    if (v->demuxer.total > FG_MAX_SAMPLED_FRAMES)
         return FG_FAIL(err, FG_ERR_LIMIT,
                        "every %ld of %ld frames is more than %d; use every %ld or more, or cut the video",
                        every, v->info.frames, FG_MAX_SAMPLED_FRAMES,
@@ -169,10 +169,11 @@ fg_code fg_video_open(fg_video **video, const char *path, const fg_video_options
         rc = FG_FAIL(err, FG_ERR_MEMORY, "%s: out of memory", path);
         goto done;
     }
-    if ((rc = fg_demuxer_open(&v->demuxer, path, err)) != FG_OK)
+    if ((rc = fg_demuxer_open(&v->demuxer, path, options->progress, err)) != FG_OK)
         goto done;
     v->orientation = orientation_of(v);
     fill_info(v);
+    v->demuxer.total = (v->info.frames + options->every - 1) / options->every;
     if ((rc = check_length(v, err)) != FG_OK || (rc = open_decoder(v, err)) != FG_OK)
         rc = fg_error_prefix(err, rc, path);
 done:
@@ -276,6 +277,7 @@ static fg_code take(fg_video *v, fg_frame *frame, long index, int64_t time_ms, f
     if (++v->sampled > FG_MAX_SAMPLED_FRAMES)
         return FG_FAIL(err, FG_ERR_LIMIT, "every %d frames is more than %d; sample fewer, or cut the video",
                        v->options.every, FG_MAX_SAMPLED_FRAMES);
+    v->demuxer.done = v->sampled;
     const fg_conversion how = {shape_of(v, v->picture), v->options.max_side, v->orientation};
     fg_code rc = fg_converter_run(&v->converter, v->picture, &how, frame, err);
     frame->index = (int)index;

@@ -9,6 +9,7 @@
 #define FG_MEDIA_VIDEO_H
 
 #include "base/frame.h"
+#include "base/progress.h"
 
 typedef struct fg_video fg_video;
 
@@ -24,6 +25,8 @@ typedef struct fg_video_options {
     int max_side; /* frames are scaled down (area averaging) so that the longer side is at most this; 0: never
                    */
     int threads;  /* of the decoder; 0 or 1 for one */
+    const fg_progress *progress; /* "frames": sampled of expected, told again and again while the file is
+                                    opened and read; borrowed until the close. NULL: none */
 } fg_video_options;
 
 typedef struct fg_video_info {
@@ -37,7 +40,8 @@ typedef struct fg_video_info {
 } fg_video_info;
 
 /* Errors: FG_ERR_NOT_FOUND, FG_ERR_INPUT (broken; no video stream), FG_ERR_UNSUPPORTED (container or codec,
- * named), FG_ERR_LIMIT (bytes, pixels, seconds). options and path are copied. */
+ * named), FG_ERR_LIMIT (bytes, pixels, seconds, samples), FG_ERR_CANCELLED (by progress). options and path
+ * are copied. */
 fg_code fg_video_open(fg_video **video, const char *path, const fg_video_options *options,
                       fg_error *err) FG_MUST_CHECK;
 void fg_video_close(fg_video *video); /* NULL is fine */

@@ -546,6 +546,133 @@ static void a_few_damaged_packets_are_skipped(void **state)
     fg_buf_deinit(&file);
 }
 
+static size_t begin_box(fg_buf *file, const char *type)
+{
+    const size_t at = file->size;
+    put_be(file, 0, 4);
+    put(file, type, 4);
+    return at;
+}
+
+static void end_box(fg_buf *file, size_t at)
+{
+    for (int k = 0; k < 4; k++)
+        file->data[at + (size_t)k] = (uint8_t)((file->size - at) >> (24 - 8 * k));
+}
+
+/* A box of 32-bit numbers. */
+static void put_box(fg_buf *file, const char *type, int count, const uint32_t *numbers)
+{
+    const size_t at = begin_box(file, type);
+    for (int i = 0; i < count; i++)
+        put_be(file, numbers[i], 4);
+    end_box(file, at);
+}
+#define PUT_BOX(file, type, ...)                                                                             \
+    put_box(file, type, sizeof((uint32_t[]){__VA_ARGS__}) / 4, (uint32_t[]){__VA_ARGS__})
+
+/* A track of so many samples of one byte, its media in a box of this type where one is given. */
+static void put_track(fg_buf *file, uint32_t number, uint32_t samples, const char *around)
+{
+    static const uint8_t entry[] =
+        "\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x40\0\x40\0\x48\0\0\0\x48"
+        "\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x18\xff\xff";
+    const size_t trak = begin_box(file, "trak");
+    PUT_BOX(file, "tkhd", 3, 0, 0, number, 0, 1000, 0, 0, 0, 0, 0x10000, 0, 0, 0, 0x10000, 0, 0, 0,
+            0x40000000, 64 << 16, 64 << 16);
+    const size_t outer = around ? begin_box(file, around) : 0, mdia = begin_box(file, "mdia");
+    PUT_BOX(file, "mdhd", 0, 0, 0, 100000, 1000, 0x55c40000);
+    PUT_BOX(file, "hdlr", 0, 0, 0x76696465, 0, 0, 0, 0); /* vide */
+    const size_t minf = begin_box(file, "minf"), stbl = begin_box(file, "stbl");
+    const size_t stsd = begin_box(file, "stsd");
+    put_be(file, 0, 4);
+    put_be(file, 1, 4);
+    const size_t mp4v = begin_box(file, "mp4v");
+    put(file, entry, sizeof entry - 1);
+    end_box(file, mp4v);
+    end_box(file, stsd);
+    PUT_BOX(file, "stts", 0, 1, samples, 1);
+    PUT_BOX(file, "stsc", 0, 1, 1, samples, 1);
+    PUT_BOX(file, "stsz", 0, 1, samples);
+    PUT_BOX(file, "stco", 0, 1, 40);
+    end_box(file, stbl);
+    end_box(file, minf);
+    end_box(file, mdia);
+    if (around)
+        end_box(file, outer);
+    end_box(file, trak);
+}
+
+static void save_tracks(const char *name, int tracks, uint32_t samples, const char *around,
+                        uint32_t in_fragment)
+{
+    fg_buf file;
+    fg_buf_init(&file, 1 << 20);
+    PUT_BOX(&file, "ftyp", 0x69736f6d, 0x200, 0x69736f6d); /* isom */
+    PUT_BOX(&file, "mdat", 0, 0, 0, 0, 0, 0, 0, 0);
+    const size_t moov = begin_box(&file, "moov");
+    PUT_BOX(&file, "mvhd", 0, 0, 0, 1000, 1000, 0x10000, 0x1000000, 0, 0, 0x10000, 0, 0, 0, 0x10000, 0, 0, 0,
+            0x40000000, 0, 0, 0, 0, 0, 0, 100);
+    for (int i = 1; i <= tracks; i++)
+        put_track(&file, (uint32_t)i, samples, around);
+    end_box(&file, moov);
+    if (in_fragment) {
+        const size_t moof = begin_box(&file, "moof"), traf = begin_box(&file, "traf");
+        PUT_BOX(&file, "tfhd", 0, 1);
+        PUT_BOX(&file, "trun", 0, in_fragment);
+        end_box(&file, traf);
+        end_box(&file, moof);
+    }
+    save(name, file.data, file.size);
+    fg_buf_deinit(&file);
+}
+
+/* A few bytes can claim any number of samples, and FFmpeg makes an entry of each. */
+static void claimed_samples_have_a_cap(void **state)
+{
+    (void)state;
+    static const char words[] = "600000 frames and other samples";
+    int frames;
+    save_tracks("claims.mp4", 1, 11000000, NULL, 0);
+    assert_refused("claims.mp4", FG_ERR_LIMIT, words);
+    save_tracks("claims.mp4", 11, FG_MAX_VIDEO_FRAMES, NULL, 0);
+    assert_refused("claims.mp4", FG_ERR_LIMIT, words);
+    save_tracks("claims.mp4", 1, 10, NULL, 11000000);
+    assert_refused("claims.mp4", FG_ERR_LIMIT, words);
+    save_tracks("claims.mp4", FG_MAX_VIDEO_TRACKS + 1, 1, NULL, 0);
+    assert_refused("claims.mp4", FG_ERR_LIMIT, "12 tracks");
+    /* Where no index should be, but FFmpeg finds it. */
+    save_tracks("claims.mp4", 8, FG_MAX_VIDEO_SAMPLES, "udta", 0);
+    assert_refused("claims.mp4", FG_ERR_LIMIT, words);
+    /* Sound as plain numbers has many more samples than that, but no entry for each. */
+    assert_true(ffmpeg("-f lavfi -i color=s=16x16:r=25:d=4 -f lavfi -i anullsrc=r=192000:cl=mono -t 4 "
+                       "-c:v mpeg4 -c:a pcm_s16le %s/plain.mov",
+                       dir));
+    assert_int_equal(play("plain.mov", &every_frame, &frames), FG_OK);
+    assert_int_equal(frames, 100);
+}
+
+static bool until_sampled(void *context, const char *what, long done, long total)
+{
+    (void)what, (void)total;
+    return done < *(const long *)context;
+}
+
+static void it_can_be_cancelled(void **state)
+{
+    (void)state;
+    long enough = 0;
+    int frames;
+    const fg_progress progress = {until_sampled, &enough};
+    fg_video_options options = every_frame;
+    options.progress = &progress;
+    encode("b.mp4", H264);
+    for (; enough < 10; enough += 5) {
+        assert_int_equal(play("b.mp4", &options, &frames), FG_ERR_CANCELLED);
+        assert_in_range(frames, enough, FRAMES - 1);
+    }
+}
+
 static void caps_hold(void **state)
 {
     (void)state;
@@ -694,6 +821,8 @@ int main(void)
         cmocka_unit_test(external_references_are_not_followed),
         cmocka_unit_test(cut_files_are_called_cut),
         cmocka_unit_test(a_few_damaged_packets_are_skipped),
+        cmocka_unit_test(claimed_samples_have_a_cap),
+        cmocka_unit_test(it_can_be_cancelled),
         cmocka_unit_test(caps_hold),
         cmocka_unit_test(options_are_checked),
         cmocka_unit_test(odd_files_are_refused),
