@@ -35,6 +35,7 @@ typedef struct fg_job {
     bool interrupted; /* by the end of the server: the next one does it again */
     bool forget;      /* as soon as it ends */
     int attempts;     /* how often it was begun */
+    int let_go;       /* how often of these a server let go of it that was stopped, not killed */
     int lock_fd;      /* of its folder; -1: none */
     char progress_what[32];
     long progress_done, progress_total;
@@ -71,6 +72,7 @@ struct fg_jobs {
     fg_job_lane lanes[FG_JOB_LANES];
 };
 
+enum { FG_JOB_KILLED = 3 }; /* how often the server may be killed at one job before that is given up */
 enum { FG_JOB_EVENTS_APART = 1000000 }; /* between the event numbers of two attempts */
 
 /* -- job_store.c -- */

@@ -137,11 +137,11 @@ static json_t *order_json(const fg_job *job)
         json_array_append_new(rights, json_string(o->rights[i]));
     for (int i = 0; i < o->file_count; i++)
         json_array_append_new(files, json_string(o->files[i].name));
-    return json_pack("{s:s, s:s?, s:s?, s:o, s:o, s:i, s:i, s:b, s:b, s:b, s:s, s:s, s:s, s:s}", "kind",
-                     fg_job_kind_names[o->kind], "name", o->name, "role", o->role, "rights", rights, "files",
-                     files, "every", o->every, "rotate", o->rotate, "add", o->add, "keep_frames",
-                     o->keep_frames, "keep_originals", o->keep_originals, "who", o->who, "source", o->source,
-                     "idempotency_key", o->idempotency_key, "asked", o->asked);
+    return json_pack("{s:s, s:i, s:s?, s:s?, s:o, s:o, s:i, s:i, s:b, s:b, s:b, s:s, s:s, s:s, s:s}", "kind",
+                     fg_job_kind_names[o->kind], "let_go", job->let_go, "name", o->name, "role", o->role,
+                     "rights", rights, "files", files, "every", o->every, "rotate", o->rotate, "add", o->add,
+                     "keep_frames", o->keep_frames, "keep_originals", o->keep_originals, "who", o->who,
+                     "source", o->source, "idempotency_key", o->idempotency_key, "asked", o->asked);
 }
 
 fg_code fg_job_save(const fg_job *job, const json_t *document, fg_error *err)
@@ -209,6 +209,7 @@ static fg_code read_order(fg_job *job, const json_t *order, fg_error *err)
     if (!kind || at == FG_JOB_KINDS)
         return FG_FAIL(err, FG_ERR_INPUT, "its record is damaged");
     o->kind = (fg_job_kind)at;
+    job->let_go = (int)json_integer_value(json_object_get(order, "let_go"));
     o->name = dup_text(order, "name");
     o->role = dup_text(order, "role");
     o->every = (int)json_integer_value(json_object_get(order, "every"));

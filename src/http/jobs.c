@@ -174,9 +174,26 @@ static void end_job(fg_job *job, fg_code rc, const fg_error *err, json_t *result
 /* Under the lock: back to where it was, for the next server. */
 static void interrupt(fg_job *job)
 {
+    fg_error why = {0};
     job->state = FG_JOB_QUEUED;
+    job->let_go++;
+    if (fg_job_save(job, NULL, &why) != FG_OK)
+        fg_log_write(fg_app_log(job->jobs->app), FG_LOG_WARN, "job %s: %s", job->id, why.msg);
     fg_log_write(fg_app_log(job->jobs->app), FG_LOG_INFO,
                  "job %s was interrupted; the next start does it again", job->id);
+}
+
+/* What has brought the server down again and again would do so with every start. */
+static void give_up(fg_job *job)
+{
+    fg_error why = {0};
+    fg_fail(
+        &why, FG_ERR_INTERNAL, __func__,
+        "the server was killed %d times while it ran this; see whether it has memory enough, and order it "
+        "anew",
+        job->attempts - job->let_go);
+    fg_job_drop_files(job);
+    end_job(job, why.code, &why, NULL);
 }
 
 /* The lane's oldest waiting job, under the lock. */
@@ -284,6 +301,8 @@ static fg_code load_jobs(fg_jobs *jobs, fg_error *err)
         }
         if (job->document)
             tell(job, "end", json_incref(job->document));
+        else if (job->attempts - job->let_go >= FG_JOB_KILLED)
+            give_up(job);
         add_job(jobs, job);
     }
     fg_job_records_free(records, count);

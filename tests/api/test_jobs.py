@@ -90,6 +90,23 @@ class Restart(unittest.TestCase):
     def test_so_does_one_that_is_killed(self):
         self.run_over(lambda own: own.kill())
 
+    def test_what_kills_the_server_again_and_again_is_given_up(self):
+        server = own = self.fresh()
+        own.own = False
+        job = order(own, 'Carla', 'carla.mp4', times=16, every='1')
+        for end in (Server.stop, Server.kill, Server.stop, Server.kill, Server.kill):  # to be stopped is no fault of the job
+            server.job(job, lambda d: d['frames_sampled'] > 0, key=own.key)
+            end(server)
+            server = Server(data=own.data)
+        self.addCleanup(server.close)
+        server.key = own.key
+        ended = server.job(job, lambda d: d['state'] != 'running')
+        self.assertEqual((ended['state'], ended['attempts']), ('failed', 5))
+        self.assertIn('killed 3 times', ended['problem']['detail'])
+        self.assertEqual(events(server, job)[-1][1], 'end')
+        self.assertEqual(list((server.data / 'jobs').glob('*')), [])
+        self.assertEqual(server.job(order(server, 'Bruno', 'bruno.mp4'))['state'], 'done')
+
     def test_an_enrolment_that_was_through_is_not_done_twice(self):
         own = self.fresh()
         own.own = False
