@@ -17,8 +17,9 @@ typedef struct markers {
     const uint8_t *exif; /* of the first APP1 that holds one */
     size_t exif_size;
     int scans;
-    bool buffered; /* progressive or in several scans: the decoder keeps all coefficients */
-    bool complete; /* ends as it should */
+    int components; /* of the frame */
+    bool buffered;  /* progressive, or a scan without some component: the decoder keeps all coefficients */
+    bool complete;  /* ends as it should */
 } markers;
 
 /* Walks from marker to marker (T.81, B.1). libjpeg fills a missing end with grey and only warns, in words. */
@@ -48,8 +49,15 @@ static markers walk(const uint8_t *p, size_t size)
             m.exif = p + at + 2;
             m.exif_size = length - 2;
         }
-        m.scans += marker == 0xda;
-        m.buffered |= marker == 0xc2 || marker == 0xc6 || marker == 0xca || marker == 0xce || m.scans > 1;
+        /* Start of frame: SOF0 to SOF15 without DHT, JPG and DAC; then start of scan. */
+        if (marker >= 0xc0 && marker <= 0xcf && marker != 0xc4 && marker != 0xc8 && marker != 0xcc &&
+            length >= 8)
+            m.components = p[at + 7];
+        m.buffered |= marker == 0xc2 || marker == 0xc6 || marker == 0xca || marker == 0xce;
+        if (marker == 0xda) {
+            m.scans++;
+            m.buffered |= m.scans > 1 || length < 3 || p[at + 2] < m.components;
+        }
         at += length;
     }
     return m;

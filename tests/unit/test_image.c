@@ -336,6 +336,21 @@ static void hostile_jpeg_is_refused(void **state)
     assert_true(sof > 0);
     memcpy(file.data + sof + 5, "\xff\xdc\xff\xdc", 4);
     assert_refused(file.data, file.size, FG_ERR_LIMIT, "65500 x 65500");
+
+    /* 100 megapixels are taken where they need not be in memory at once; here the scan has one of the three
+     * components, and others may follow. */
+    memcpy(file.data + sof + 5, "\x27\x10\x27\x10", 4);
+    size_t sos = sof;
+    while (sos + 14 < file.size && (file.data[sos] != 0xff || file.data[sos + 1] != 0xda))
+        sos++;
+    assert_int_equal(file.data[sos + 4], 3);
+    memcpy(file.data + sos + 2, "\0\x08\1", 3);
+    memmove(file.data + sos + 7, file.data + sos + 11, file.size - sos - 11);
+    file.size -= 4;
+    fg_frame frame;
+    assert_int_equal(fg_image_decode(&frame, file.data, file.size, 1000, NULL, "who.jpg", &err),
+                     FG_ERR_LIMIT);
+    assert_non_null(strstr(err.msg, "10000 x 10000"));
     fg_buf_deinit(&file);
 
     /* A progressive JPEG whose last scan comes thousands of times: the bomb of libjpeg-turbo's "two issues".
