@@ -169,7 +169,9 @@ fg_code fg_cohort_load(fg_cohort *cohort, fg_worker *worker, const fg_progress *
                        fg_error *err) FG_MUST_CHECK;
 void fg_cohort_deinit(fg_cohort *cohort);
 
-/* dry_run, force and the SVM's settings come from the app's settings. */
+/* dry_run, force and the SVM's settings come from the app's settings. What is stored has learnt from all who
+ * are members then: where somebody is enrolled or removed meanwhile, it trains anew, and after a few times it
+ * is FG_ERR_BUSY. */
 fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *progress,
                  fg_train_result *result, fg_error *err) FG_MUST_CHECK;
 

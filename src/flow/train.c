@@ -13,6 +13,10 @@
  * measure coarsely. */
 static const double worse_frr = 0.02;
 
+/* Members came or went while it was trained: once more, with those there are then. More often than this is no
+ * chance. */
+enum { MAX_TRIES = 3 };
+
 typedef struct columns { /* what fg_gallery borrows */
     int *member;
     int64_t *segment, *member_ids;
@@ -88,8 +92,8 @@ static fg_code is_worse(fg_app *app, const fg_train_report *report, const char *
     return rc;
 }
 
-static fg_code store_version(fg_worker *worker, const fg_classifier *classifier, const fg_gallery *gallery,
-                             fg_train_result *result, bool activate, fg_error *err)
+static fg_code store_version(fg_worker *worker, const fg_classifier *classifier, const fg_template_set *set,
+                             fg_train_result *result, fg_error *err)
 {
     const fg_settings *s = worker->app->settings;
     fg_buf data;
@@ -102,24 +106,22 @@ static fg_code store_version(fg_worker *worker, const fg_classifier *classifier,
     info.report_json = report ? json_dumps(report, JSON_COMPACT) : NULL;
     json_decref(settings);
     json_decref(report);
-    /* Whom it was learnt from: who is removed while the training runs does not stay in it. */
-    info.member_ids = (int64_t *)gallery->member_ids;
-    info.member_count = gallery->members;
     memcpy(info.model_hash, fg_engine_info_view(worker->app->engine)->model_hash, sizeof info.model_hash);
     memcpy(info.data_hash, result->data_hash, sizeof info.data_hash);
     fg_code rc = info.settings_json && info.report_json ? fg_classifier_write(classifier, &data, err)
                                                         : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     if (rc == FG_OK)
-        rc = fg_store_version_add(worker->app->store, &info, data.data, data.size, activate, &result->version,
-                                  err);
-    info.member_ids = NULL;
+        rc = fg_store_version_add(worker->app->store, &info, set, data.data, data.size, result->activated,
+                                  &result->version, err);
     fg_version_info_deinit(&info);
     fg_buf_deinit(&data);
     return rc;
 }
 
-fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *progress,
-                 fg_train_result *result, fg_error *err)
+/* result->version stays 0 where nothing was stored: after a dry run, and where the templates have changed
+ * meanwhile. */
+static fg_code train_once(fg_worker *worker, const fg_progress *progress, fg_cohort *cohort,
+                          fg_train_result *result, fg_error *err)
 {
     fg_app *app = worker->app;
     const fg_settings *s = app->settings;
@@ -127,7 +129,6 @@ fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *pr
     fg_train_options options;
     fg_template_set set = {0};
     fg_gallery gallery = {0};
-    fg_cohort cohort = {0};
     columns c = {0};
     fg_classifier *classifier = NULL;
     bool worse = false;
@@ -149,23 +150,45 @@ fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *pr
     }
     if ((rc = gather(&set, &gallery, &c, err)) != FG_OK ||
         (rc = hash_data(&set, model->model_hash, result->data_hash, err)) != FG_OK ||
-        (rc = fg_cohort_load(&cohort, worker, progress, err)) != FG_OK ||
-        (rc = fg_classifier_train(&classifier, &gallery, &cohort, &options, &result->report, progress,
-                                  err)) != FG_OK ||
-        (rc = fg_train_look_at_people(&gallery, &cohort, result, err)) != FG_OK)
+        (!cohort->count && (rc = fg_cohort_load(cohort, worker, progress, err)) != FG_OK) ||
+        (rc = fg_classifier_train(&classifier, &gallery, cohort, &options, &result->report, progress, err)) !=
+            FG_OK ||
+        (rc = fg_train_look_at_people(&gallery, cohort, result, err)) != FG_OK)
         goto done;
     if (s->dry_run || (rc = is_worse(app, &result->report, model->model_hash, &worse, err)) != FG_OK)
         goto done;
     result->activated = !worse || s->force;
-    if ((rc = store_version(worker, classifier, &gallery, result, result->activated, err)) == FG_OK)
-        rc = fg_record(app, actor, "train", "", err);
+    rc = store_version(worker, classifier, &set, result, err);
 done:
     fg_classifier_free(classifier);
-    fg_cohort_deinit(&cohort);
     free(c.member);
     free(c.segment);
     free(c.member_ids);
     fg_template_set_deinit(&set);
+    return rc;
+}
+
+fg_code fg_train(fg_worker *worker, const fg_actor *actor, const fg_progress *progress,
+                 fg_train_result *result, fg_error *err)
+{
+    fg_app *app = worker->app;
+    fg_cohort cohort = {0};
+    fg_code rc = train_once(worker, progress, &cohort, result, err);
+    for (int tries = 1; rc == FG_OK && !app->settings->dry_run && !result->version; tries++) {
+        if (tries == MAX_TRIES) {
+            rc = FG_FAIL(err, FG_ERR_BUSY,
+                         "members were enrolled or removed during each of %d trainings, and none was stored; "
+                         "train again when it is quiet",
+                         MAX_TRIES);
+            break;
+        }
+        fg_log_write(app->log, FG_LOG_INFO,
+                     "members were enrolled or removed during the training; training again");
+        rc = train_once(worker, progress, &cohort, result, err);
+    }
+    if (rc == FG_OK && result->version)
+        rc = fg_record(app, actor, "train", "", err);
+    fg_cohort_deinit(&cohort);
     return rc;
 }
 

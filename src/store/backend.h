@@ -37,8 +37,8 @@ typedef struct fg_store_backend {
     fg_code (*reembed_switch)(fg_store *store, const char *name, const char *model_hash,
                               fg_reembedded *result, fg_error *err);
 
-    fg_code (*version_add)(fg_store *store, const fg_version_info *info, const void *data, size_t size,
-                           bool activate, int64_t *version, fg_error *err);
+    fg_code (*version_add)(fg_store *store, const fg_version_info *info, const fg_template_set *set,
+                           const void *data, size_t size, bool activate, int64_t *version, fg_error *err);
     fg_code (*versions)(fg_store *store, fg_version_info **infos, long *count, fg_error *err);
     fg_code (*version_activate)(fg_store *store, int64_t version, fg_error *err);
     fg_code (*version_load)(fg_store *store, int64_t version, fg_version_info *info, fg_buf *data,

@@ -31,32 +31,37 @@ static void free_versions(void *rows, long count)
 
 static const fg_sql_kind versions_kind = {sizeof(fg_version_info), read_info, free_versions};
 
-/* Which members the version knows, so that it can be withdrawn with any of them. */
-static fg_code add_members(fg_sqlite *s, int64_t version, const fg_version_info *info, fg_error *err)
+/* Are the model's templates still those that were read? A number is never given again, and what it names
+ * changes only with the model. */
+static fg_code still_there(fg_sqlite *s, const char *model_hash, const fg_template_set *set, bool *same,
+                           fg_error *err)
 {
-    fg_code rc = FG_OK;
+    long i = 0;
     fg_sql q;
-    if (info->member_count == 0) {
-        fg_sql_prepare(
-            &q, s,
-            "INSERT INTO version_member (version, member_id) SELECT DISTINCT ?, member_id FROM template "
-            "WHERE model_id = (SELECT id FROM model WHERE hash = ?)");
-        fg_sql_int(&q, version);
-        fg_sql_text(&q, info->model_hash);
-        return fg_sql_run(&q, err);
-    }
-    for (long i = 0; i < info->member_count && rc == FG_OK; i++) {
-        fg_sql_prepare(&q, s,
-                       "INSERT OR IGNORE INTO version_member (version, member_id) SELECT ?, id FROM member "
-                       "WHERE id = ?");
-        fg_sql_int(&q, version);
-        fg_sql_int(&q, info->member_ids[i]);
-        rc = fg_sql_run(&q, err);
-        if (rc == FG_OK && sqlite3_changes64(s->db) == 0)
-            rc = FG_FAIL(err, FG_ERR_STATE,
-                         "a member was removed while the classifier was trained; train again");
-    }
+    fg_code rc;
+    fg_sql_prepare(&q, s,
+                   "SELECT id FROM template WHERE model_id = (SELECT id FROM model WHERE hash = ?) "
+                   "ORDER BY member_id, source_id, frame_index, id");
+    fg_sql_text(&q, model_hash);
+    while ((rc = fg_sql_step(&q, err)) == FG_OK && q.row && i < set->count &&
+           fg_sql_column_int(&q, 0) == set->ids[i])
+        i++;
+    *same = rc == FG_OK && !q.row && i == set->count;
+    fg_sql_done(&q);
     return rc;
+}
+
+/* Which members the version knows, so that it can be withdrawn with any of them. */
+static fg_code add_members(fg_sqlite *s, int64_t version, const char *model_hash, fg_error *err)
+{
+    fg_sql q;
+    fg_sql_prepare(
+        &q, s,
+        "INSERT INTO version_member (version, member_id) SELECT DISTINCT ?, member_id FROM template "
+        "WHERE model_id = (SELECT id FROM model WHERE hash = ?)");
+    fg_sql_int(&q, version);
+    fg_sql_text(&q, model_hash);
+    return fg_sql_run(&q, err);
 }
 
 static fg_code activate_version(fg_sqlite *s, int64_t version, fg_error *err)
@@ -71,15 +76,18 @@ static fg_code activate_version(fg_sqlite *s, int64_t version, fg_error *err)
     return fg_sql_run(&q, err);
 }
 
-fg_code fg_sqlite_version_add(fg_store *store, const fg_version_info *info, const void *data, size_t size,
-                              bool activate, int64_t *version, fg_error *err)
+fg_code fg_sqlite_version_add(fg_store *store, const fg_version_info *info, const fg_template_set *set,
+                              const void *data, size_t size, bool activate, int64_t *version, fg_error *err)
 {
     fg_sqlite *s = fg_sqlite_of(store);
     int64_t number = 0;
+    bool same = false;
     fg_sql q;
     fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
     if (rc != FG_OK)
         return rc;
+    if ((rc = still_there(s, info->model_hash, set, &same, err)) != FG_OK || !same)
+        goto done;
     fg_sql_prepare(
         &q, s,
         "INSERT INTO version (created_ms, model_hash, data_hash, settings_json, report_json, data) "
@@ -93,9 +101,10 @@ fg_code fg_sqlite_version_add(fg_store *store, const fg_version_info *info, cons
     rc = fg_sql_run(&q, err);
     number = sqlite3_last_insert_rowid(s->db);
     if (rc == FG_OK)
-        rc = add_members(s, number, info, err);
+        rc = add_members(s, number, info->model_hash, err);
     if (rc == FG_OK && activate)
         rc = activate_version(s, number, err);
+done:
     rc = fg_sql_end(s, rc, err);
     if (rc == FG_OK)
         *version = number;

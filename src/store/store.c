@@ -323,8 +323,8 @@ fg_code fg_store_reembed_switch(fg_store *store, const char *name, const char *m
 
 /* -- classifier versions -- */
 
-fg_code fg_store_version_add(fg_store *store, const fg_version_info *info, const void *data, size_t size,
-                             bool activate, int64_t *version, fg_error *err)
+fg_code fg_store_version_add(fg_store *store, const fg_version_info *info, const fg_template_set *set,
+                             const void *data, size_t size, bool activate, int64_t *version, fg_error *err)
 {
     *version = 0;
     if (!is_hash(info->model_hash) || !memchr(info->data_hash, 0, sizeof info->data_hash) || !data || !size)
@@ -332,7 +332,7 @@ fg_code fg_store_version_add(fg_store *store, const fg_version_info *info, const
     if (size > FG_MAX_CLASSIFIER_BYTES)
         return FG_FAIL(err, FG_ERR_LIMIT, "the classifier is larger than %u MB",
                        FG_MAX_CLASSIFIER_BYTES >> 20);
-    return store->backend->version_add(store, info, data, size, activate, version, err);
+    return store->backend->version_add(store, info, set, data, size, activate, version, err);
 }
 
 fg_code fg_store_versions(fg_store *store, fg_version_info **infos, long *count, fg_error *err)

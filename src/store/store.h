@@ -214,18 +214,20 @@ typedef struct fg_version_info {
     char *settings_json, *report_json;
     bool active;
     bool withdrawn;      /* a member it knows was removed since: no data, no report, cannot be activated */
-    int64_t *member_ids; /* the members it knows, ascending; owned. Given to version_add in any order; with
-                            count 0 there, everybody who has templates of model_hash is taken */
+    int64_t *member_ids; /* the members it knows, ascending; owned */
     long member_count;
 } fg_version_info;
 
 void fg_version_info_deinit(fg_version_info *info);
 void fg_versions_free(fg_version_info *infos, long count);
-/* Stores a version and, with activate, makes it the one active version. *version is its number; info's
- * version, active and withdrawn are ignored. FG_ERR_STATE where a member it knows has been removed meanwhile.
- */
-fg_code fg_store_version_add(fg_store *store, const fg_version_info *info, const void *data, size_t size,
-                             bool activate, int64_t *version, fg_error *err) FG_MUST_CHECK;
+/* Stores a version that was learnt from this set, all templates of its model, and, with activate, makes it
+ * the one active version; it knows the set's members. *version is its number; info's version, active,
+ * withdrawn and member_ids are ignored. *version 0: nothing was stored, since the templates are not those of
+ * the set any more (somebody was enrolled or removed since it was read), and the version would forget the new
+ * or know the removed. */
+fg_code fg_store_version_add(fg_store *store, const fg_version_info *info, const fg_template_set *set,
+                             const void *data, size_t size, bool activate, int64_t *version,
+                             fg_error *err) FG_MUST_CHECK;
 /* Newest first, without member_ids. */
 fg_code fg_store_versions(fg_store *store, fg_version_info **infos, long *count, fg_error *err) FG_MUST_CHECK;
 /* FG_ERR_NOT_FOUND; FG_ERR_STATE where it is withdrawn. */

@@ -178,14 +178,25 @@ static void embeddings_of_two_models_never_mix(void **state)
 
 /* -- classifier versions -- */
 
-static fg_code add_version(fixture *f, const char *data, bool activate, int64_t *version)
+static fg_code add_version_of(fixture *f, const fg_template_set *set, const char *data, bool activate,
+                              int64_t *version)
 {
     fg_version_info info = {.created_ms = 7,
                             .model_hash = TEAM_MODEL,
                             .data_hash = OTHER_MODEL,
                             .settings_json = (char *)"{\"c\":1}",
                             .report_json = (char *)"{\"who\":\"Ann\"}"};
-    return fg_store_version_add(f->store, &info, data, strlen(data), activate, version, &f->err);
+    return fg_store_version_add(f->store, &info, set, data, strlen(data), activate, version, &f->err);
+}
+
+/* Of the templates that there are. */
+static fg_code add_version(fixture *f, const char *data, bool activate, int64_t *version)
+{
+    fg_template_set set = {0};
+    ok(fg_store_templates(f->store, TEAM_MODEL, &set, NULL, &f->err));
+    fg_code rc = add_version_of(f, &set, data, activate, version);
+    fg_template_set_deinit(&set);
+    return rc;
 }
 
 static void versions_are_stored_and_activated(void **state)
@@ -193,6 +204,7 @@ static void versions_are_stored_and_activated(void **state)
     fixture *f = *state;
     int64_t one = 0, two = 0, active = -1;
     fg_version_info *infos = NULL, info = {0};
+    const fg_template_set none = {0};
     long count = 0;
     fg_buf data;
     int64_t ann = enroll(f, "Ann", "members/a/", 1);
@@ -241,12 +253,13 @@ static void versions_are_stored_and_activated(void **state)
     fails(fg_store_version_load(f->store, one, &info, &data, &f->err), FG_ERR_LIMIT, "3 bytes");
     assert_null(info.settings_json);
     fg_buf_deinit(&data);
-    fails(fg_store_version_add(f->store, &info, "x", 1, true, &one, &f->err), FG_ERR_INTERNAL, "model");
+    fails(fg_store_version_add(f->store, &info, &none, "x", 1, true, &one, &f->err), FG_ERR_INTERNAL,
+          "model");
     snprintf(info.model_hash, sizeof info.model_hash, "m");
-    fails(fg_store_version_add(f->store, &info, "", 0, true, &one, &f->err), FG_ERR_INTERNAL, "data");
-    fails(
-        fg_store_version_add(f->store, &info, "x", (size_t)FG_MAX_CLASSIFIER_BYTES + 1, true, &one, &f->err),
-        FG_ERR_LIMIT, "512 MB");
+    fails(fg_store_version_add(f->store, &info, &none, "", 0, true, &one, &f->err), FG_ERR_INTERNAL, "data");
+    fails(fg_store_version_add(f->store, &info, &none, "x", (size_t)FG_MAX_CLASSIFIER_BYTES + 1, true, &one,
+                               &f->err),
+          FG_ERR_LIMIT, "512 MB");
 }
 
 static void version_is_withdrawn_with_its_member(void **state)
@@ -257,7 +270,7 @@ static void version_is_withdrawn_with_its_member(void **state)
     long count = 0;
     fg_buf data;
     fg_buf_init(&data, 1000);
-    int64_t ben = enroll(f, "Ben", "members/b/", 1);
+    enroll(f, "Ben", "members/b/", 1);
     ok(add_version(f, "only Ben", false, &early));
     int64_t ann = enroll(f, "Ann", "members/a/", 1);
     ok(add_version(f, "both of them", true, &version));
@@ -275,23 +288,45 @@ static void version_is_withdrawn_with_its_member(void **state)
     ok(fg_store_version_activate(f->store, early, &f->err));
     ok(add_version(f, "again", false, &late)); /* numbers go on */
     assert_int_equal(late, version + 1);
-    /* trained while its member was removed */
-    int64_t *ids = malloc(2 * sizeof *ids);
-    assert_non_null(ids);
-    ids[0] = ann;
-    ids[1] = ben;
-    fg_version_info given = {.model_hash = TEAM_MODEL, .member_ids = ids, .member_count = 2};
-    fails(fg_store_version_add(f->store, &given, "x", 1, true, &version, &f->err), FG_ERR_STATE, "removed");
+    fg_buf_deinit(&data);
+}
+
+static void version_of_other_templates_is_not_stored(void **state)
+{
+    fixture *f = *state;
+    int64_t version = 0, active = 0, ids[3];
+    fg_template_set two = {0}, three = {0};
+    fg_version_info info = {0};
+    fg_buf data;
+    fg_buf_init(&data, 1000);
+    ids[0] = enroll(f, "Ann", "members/a/", 2);
+    ids[1] = enroll(f, "Ben", "members/b/", 2);
+    ok(fg_store_templates(f->store, TEAM_MODEL, &two, NULL, &f->err));
+    ids[2] = enroll(f, "Cy", "members/c/", 2);
+    ok(fg_store_templates(f->store, TEAM_MODEL, &three, NULL, &f->err));
+    ok(add_version_of(f, &three, "all", true, &active));
+    /* trained when somebody was still missing, active or not */
+    ok(add_version_of(f, &two, "older", true, &version));
     assert_int_equal(version, 0);
-    ids[0] = ben;
-    given.member_count = 1;
-    ok(fg_store_version_add(f->store, &given, "x", 1, true, &version, &f->err));
-    ok(fg_store_version_load(f->store, version, &info, &data, &f->err));
-    assert_int_equal(info.member_count, 1);
-    assert_int_equal(info.member_ids[0], ben);
-    assert_string_equal(info.settings_json, "{}");
+    ok(add_version_of(f, &two, "older", false, &version));
+    assert_int_equal(version, 0);
+    assert_int_equal(sql_count(f, "SELECT count(*) FROM version"), 1);
+    ok(fg_store_version_load(f->store, 0, &info, &data, &f->err));
+    assert_int_equal(info.version, active);
+    assert_int_equal(info.member_count, 3);
+    assert_memory_equal(info.member_ids, ids, sizeof ids);
     fg_version_info_deinit(&info);
-    fg_version_info_deinit(&given);
+    /* trained while a member was removed, and when another came in between */
+    ok(fg_store_member_remove(f->store, ids[1], &f->err));
+    ok(add_version_of(f, &three, "with the removed", true, &version));
+    assert_int_equal(version, 0);
+    enroll(f, "Ben", "members/b2/", 2);
+    ok(add_version_of(f, &three, "with the removed", true, &version));
+    assert_int_equal(version, 0);
+    ok(fg_store_version_active(f->store, &active, &f->err));
+    assert_int_equal(active, 0);
+    fg_template_set_deinit(&two);
+    fg_template_set_deinit(&three);
     fg_buf_deinit(&data);
 }
 
@@ -391,6 +426,7 @@ int main(void)
         TEST(embeddings_of_two_models_never_mix),
         TEST(versions_are_stored_and_activated),
         TEST(version_is_withdrawn_with_its_member),
+        TEST(version_of_other_templates_is_not_stored),
         TEST(keys_are_stored_and_revoked),
         TEST(audit_comes_newest_first_in_pages),
     };

@@ -15,14 +15,17 @@
 
 enum { EACH = 4 };
 
-typedef struct fixture {
+typedef struct fixture fixture;
+struct fixture {
     char data[FOLDER_PATH], models[512];
     fg_settings settings;
     fg_log log;
     fg_app *app;
     fg_worker *worker;
-    int64_t ids[4], remove; /* remove: while the next training runs */
-} fixture;
+    int64_t ids[16];
+    int next;
+    void (*meanwhile)(fixture *f); /* called in the midst of each training that is given the progress */
+};
 
 static fg_error err;
 
@@ -67,13 +70,32 @@ static void enroll(fixture *f, int number, int count, float alike)
 static bool tell(void *context, const char *what, long done, long total)
 {
     fixture *f = context;
-    (void)done;
     (void)total;
-    if (f->remove && strcmp(what, "members") == 0) {
-        assert_int_equal(fg_store_member_remove(fg_app_store(f->app), f->remove, &err), FG_OK);
-        f->remove = 0;
-    }
+    if (f->meanwhile && strcmp(what, "members") == 0 && done == 1)
+        f->meanwhile(f);
     return true;
+}
+
+static const fg_actor actor = {"cli", ""};
+
+static void remove_one(fixture *f)
+{
+    f->meanwhile = NULL;
+    assert_int_equal(fg_store_member_remove(fg_app_store(f->app), f->ids[1], &err), FG_OK);
+}
+
+static void enroll_another(fixture *f)
+{
+    enroll(f, f->next++, EACH, 0.9f);
+}
+
+static void enroll_another_and_train(fixture *f)
+{
+    fg_train_result result;
+    f->meanwhile = NULL;
+    enroll_another(f);
+    assert_int_equal(fg_train(f->worker, &actor, NULL, &result, &err), FG_OK);
+    assert_true(result.activated);
 }
 
 static int open_team(void **state)
@@ -106,42 +128,9 @@ static int close_team(void **state)
 static void nobody_can_be_trained_on(void **state)
 {
     fixture *f = *state;
-    const fg_actor actor = {"cli", ""};
     fg_train_result result;
     assert_int_equal(fg_train(f->worker, &actor, NULL, &result, &err), FG_ERR_STATE);
     assert_non_null(strstr(err.msg, "enrol"));
-}
-
-static void a_member_removed_meanwhile_is_in_no_version(void **state)
-{
-    fixture *f = *state;
-    const fg_actor actor = {"cli", ""};
-    const fg_progress progress = {tell, f};
-    fg_train_result result;
-    fg_version_info *infos = NULL;
-    long count = -1;
-    for (int i = 0; i < 3; i++)
-        enroll(f, i, EACH, 0.9f);
-    f->remove = f->ids[1];
-    assert_int_equal(fg_train(f->worker, &actor, &progress, &result, &err), FG_ERR_STATE);
-    assert_int_equal(f->remove, 0); /* it was removed, and that while training */
-    assert_non_null(strstr(err.msg, "removed"));
-    assert_int_equal(fg_store_versions(fg_app_store(f->app), &infos, &count, &err), FG_OK);
-    assert_int_equal(count, 0);
-    fg_versions_free(infos, count);
-
-    fg_version_info info = {0};
-    fg_buf data;
-    fg_buf_init(&data, FG_MAX_CLASSIFIER_BYTES);
-    if (fg_train(f->worker, &actor, &progress, &result, &err) != FG_OK)
-        fail_msg("%s", err.msg);
-    assert_true(result.activated);
-    assert_int_equal(fg_store_version_load(fg_app_store(f->app), result.version, &info, &data, &err), FG_OK);
-    assert_int_equal(info.member_count, 2);
-    assert_int_equal(info.member_ids[0], f->ids[0]);
-    assert_int_equal(info.member_ids[1], f->ids[2]);
-    fg_version_info_deinit(&info);
-    fg_buf_deinit(&data);
 }
 
 /* The active version, of which there is one. */
@@ -159,11 +148,42 @@ static int64_t active_version(fixture *f, long *count)
     return active;
 }
 
+static void active_is_of(fixture *f, const int numbers[], int count)
+{
+    fg_version_info info = {0};
+    fg_buf data;
+    fg_buf_init(&data, FG_MAX_CLASSIFIER_BYTES);
+    assert_int_equal(fg_store_version_load(fg_app_store(f->app), 0, &info, &data, &err), FG_OK);
+    assert_int_equal(info.member_count, count);
+    for (int i = 0; i < count; i++)
+        assert_int_equal(info.member_ids[i], f->ids[numbers[i]]);
+    fg_version_info_deinit(&info);
+    fg_buf_deinit(&data);
+}
+
+static void a_member_removed_meanwhile_is_in_no_version(void **state)
+{
+    fixture *f = *state;
+    const fg_progress progress = {tell, f};
+    fg_train_result result;
+    long count = 0;
+    for (int i = 0; i < 3; i++)
+        enroll(f, i, EACH, 0.9f);
+    f->meanwhile = remove_one;
+    if (fg_train(f->worker, &actor, &progress, &result, &err) != FG_OK)
+        fail_msg("%s", err.msg);
+    assert_null(f->meanwhile); /* it was removed, and that while training */
+    assert_true(result.activated);
+    assert_int_equal(result.report.members, 2);
+    assert_int_equal(active_version(f, &count), result.version);
+    assert_int_equal(count, 1);
+    active_is_of(f, (const int[]){0, 2}, 2);
+}
+
 /* After the test above: a version of two members is active that refused nobody. */
 static void a_worse_version_waits_for_force(void **state)
 {
     fixture *f = *state;
-    const fg_actor actor = {"cli", ""};
     fg_train_result result;
     long count = 0, before = 0;
     const int64_t good = active_version(f, &before);
@@ -192,12 +212,41 @@ static void a_worse_version_waits_for_force(void **state)
     assert_int_equal(active_version(f, &count), result.version);
 }
 
+/* After the test above. */
+static void an_older_training_does_not_undo_a_newer_one(void **state)
+{
+    fixture *f = *state;
+    const fg_progress progress = {tell, f};
+    fg_train_result result;
+    long before = 0, count = 0;
+    active_version(f, &before);
+    f->settings.force = true;
+    f->next = 4;
+    f->meanwhile = enroll_another_and_train;
+    assert_int_equal(fg_train(f->worker, &actor, &progress, &result, &err), FG_OK);
+    assert_int_equal(result.report.members, 4);
+    assert_int_equal(active_version(f, &count), result.version);
+    assert_int_equal(count, before + 2); /* the newer one, and the older one made anew */
+    active_is_of(f, (const int[]){0, 2, 3, 4}, 4);
+
+    const int64_t active = result.version;
+    f->meanwhile = enroll_another;
+    assert_int_equal(fg_train(f->worker, &actor, &progress, &result, &err), FG_ERR_BUSY);
+    f->settings.force = false;
+    f->meanwhile = NULL;
+    assert_non_null(strstr(err.msg, "train again"));
+    assert_int_equal(f->next, 5 + 3); /* it was tried so often */
+    assert_int_equal(active_version(f, &count), active);
+    assert_int_equal(count, before + 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nobody_can_be_trained_on),
         cmocka_unit_test(a_member_removed_meanwhile_is_in_no_version),
         cmocka_unit_test(a_worse_version_waits_for_force),
+        cmocka_unit_test(an_older_training_does_not_undo_a_newer_one),
     };
     return cmocka_run_group_tests(tests, open_team, close_team);
 }
