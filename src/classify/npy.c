@@ -1,5 +1,7 @@
 #include "classify/npy.h"
 
+#include "base/half.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -247,15 +249,6 @@ static uint64_t bits(const fg_npy *npy, const uint8_t *p)
     return v;
 }
 
-double fg_half_to_double(uint16_t half)
-{
-    int exponent = half >> 10 & 31, fraction = half & 1023;
-    double value = exponent == 31 ? (fraction ? (double)NAN : (double)INFINITY)
-                   : exponent     ? ldexp(1024 + fraction, exponent - 25)
-                                  : ldexp(fraction, -24);
-    return half & 0x8000 ? -value : value;
-}
-
 int64_t fg_npy_integer(const fg_npy *npy, long index)
 {
     uint64_t v = bits(npy, npy->items + (size_t)place(npy, index) * npy->item_bytes);
@@ -274,7 +267,7 @@ double fg_npy_number(const fg_npy *npy, long index)
         return (double)fg_npy_integer(npy, index);
     uint64_t v = bits(npy, npy->items + (size_t)place(npy, index) * npy->item_bytes);
     if (npy->item_bytes == 2)
-        return fg_half_to_double((uint16_t)v);
+        return (double)fg_half_to_float((uint16_t)v);
     if (npy->item_bytes == 4) {
         uint32_t narrow = (uint32_t)v;
         float f;

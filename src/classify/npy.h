@@ -60,7 +60,4 @@ fg_code fg_npy_write_texts(fg_buf *out, const char *const *texts, long count, fg
 long fg_npy_letters(const char *text);
 void fg_npy_put_text(uint8_t *out, const char *text, long count);
 
-/* Numbers of other machines, by bytes; shared with the pickle reader. */
-double fg_half_to_double(uint16_t half); /* IEEE 754 binary16 */
-
 #endif

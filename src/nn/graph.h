@@ -184,7 +184,6 @@ void nn_node_free(nn_node *node);
 fg_code nn_tensor_new(nn_tensor **tensor, nn_dtype dtype, const int64_t *dims, size_t rank, const char *what,
                       fg_error *err) FG_MUST_CHECK;
 void nn_tensor_free(nn_tensor *tensor);
-float nn_half_to_float(uint16_t half);
 
 /* Integers times their scales, one for each rows-th part of them. */
 void nn_widen(float *out, const int8_t *q, size_t count, const float *scales, size_t rows);

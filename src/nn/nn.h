@@ -1,4 +1,4 @@
-/* Networks: ONNX (onnx.ai, opsets 9..17) and OpenVINO IR (versions 10 and 11) into one graph, run by oneDNN.
+/* Networks: ONNX (onnx.ai, opsets 7..17) and OpenVINO IR (versions 10 and 11) into one graph, run by oneDNN.
  *
  * An fg_net is immutable and shared by threads; an fg_net_run belongs to one thread and holds its buffers and
  * the primitives made for the input sizes it has met. A run uses one thread (omp_set_num_threads(1) on the

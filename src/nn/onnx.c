@@ -1,5 +1,6 @@
 /* ONNX (onnx.ai, IR versions 3..8): the protobuf is unpacked by protobuf-c from the onnx.proto that ONNX
  * itself ships. */
+#include "base/half.h"
 #include "nn/graph.h"
 #include "nn/proto_guard.h"
 
@@ -108,7 +109,7 @@ static void store_raw(nn_tensor *t, size_t i, int32_t type, uint64_t bits)
         t->f32[i] = float_of_bits((uint32_t)bits);
         break;
     case T_FLOAT16:
-        t->f32[i] = nn_half_to_float((uint16_t)bits);
+        t->f32[i] = fg_half_to_float((uint16_t)bits);
         break;
     case T_BFLOAT16:
         t->f32[i] = float_of_bits((uint32_t)bits << 16);
@@ -268,11 +269,10 @@ static fg_code take_ints(const nn_graph *graph, nn_node *node, const Onnx__Attri
 }
 
 /* Attributes that training left behind or that do not change the result. */
-static bool ignored(const nn_node *node, const char *name)
+static bool ignored(const char *name)
 {
     static const char *const names[] = {"momentum", "ratio",           "seed",    "storage_order", "spatial",
                                         "is_test",  "consumed_inputs", "saturate"};
-    (void)node;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -337,7 +337,7 @@ static fg_code take_attribute(nn_graph *graph, nn_node *node, const Onnx__Attrib
         if (i)
             rc = nn_node_fail(graph, node, err, FG_ERR_UNSUPPORTED,
                               "is in training mode; export the model for inference");
-    } else if (!ignored(node, name))
+    } else if (!ignored(name))
         rc = nn_node_fail(graph, node, err, FG_ERR_UNSUPPORTED, "has the unknown attribute '%.40s'", name);
 #undef IS
     return rc;

@@ -1,5 +1,6 @@
 /* OpenVINO IR, versions 10 and 11: layers and edges in XML, numbers in a .bin file beside it
  * (docs.openvino.ai, "Operation Sets"). No document type is accepted, so no entity can expand. */
+#include "base/half.h"
 #include "nn/graph.h"
 
 #include <errno.h>
@@ -332,7 +333,7 @@ static fg_code read_const(reader *r, const layer *l, nn_tensor **tensor)
         else if (types[type].dtype == NN_I64)
             t->i64[i] = types[type].size == 8 ? (int64_t)bits : (int32_t)low;
         else if (types[type].size == 2)
-            t->f32[i] = nn_half_to_float((uint16_t)bits);
+            t->f32[i] = fg_half_to_float((uint16_t)bits);
         else
             memcpy(&t->f32[i], &low, sizeof low);
     }

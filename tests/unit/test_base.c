@@ -2,10 +2,12 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/frame.h"
+#include "base/half.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/settings.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -262,6 +264,24 @@ static void clock_reads_rfc3339(void **state)
         assert_false(fg_clock_parse(bad[i], &ms));
 }
 
+static void half_is_what_ieee_754_says(void **state)
+{
+    (void)state;
+    for (unsigned half = 0; half < 65536; half++) {
+        int exponent = half >> 10 & 31;
+        int fraction = half & 1023;
+        float x = fg_half_to_float((uint16_t)half);
+        double size = exponent == 31 ? (double)INFINITY
+                      : exponent     ? ldexp(1024 + fraction, exponent - 25)
+                                     : ldexp(fraction, -24);
+        if (exponent == 31 && fraction)
+            assert_true(isnan(x));
+        else
+            assert_true((double)x == (half >> 15 ? -size : size));
+        assert_int_equal(signbit(x) != 0, half >> 15);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -275,6 +295,7 @@ int main(void)
         cmocka_unit_test(settings_refuse_nonsense),
         cmocka_unit_test(settings_table_is_sound),
         cmocka_unit_test(clock_reads_rfc3339),
+        cmocka_unit_test(half_is_what_ieee_754_says),
         cmocka_unit_test(log_cannot_be_made_to_forge_a_line),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

@@ -142,6 +142,24 @@ static void test_unknown_operator(void **state)
     assert_opens(m, FG_ERR_UNSUPPORTED, "99");
 }
 
+static void test_operator_sets(void **state)
+{
+    (void)state;
+    for (int opset = 6; opset <= 18; opset++) {
+        om_model *m = om_new(3, 8, 8, opset);
+        char number[32];
+        snprintf(number, sizeof number, "operator set %d", opset);
+        om_floats(m, "factor", (float[]){1, 2, 3}, 3, 3, 1, 1, 0);
+        om_node(m, "Mul", "scaled", "x factor");
+        om_node(m, "Relu", "r", "scaled");
+        om_output(m, "r");
+        if (opset < 7 || opset > 17)
+            assert_opens(m, FG_ERR_UNSUPPORTED, number);
+        else
+            assert_opens(m, FG_OK, NULL);
+    }
+}
+
 static void test_broken_graphs(void **state)
 {
     (void)state;
@@ -771,6 +789,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_info),
         cmocka_unit_test(test_precision_names),
         cmocka_unit_test(test_unknown_operator),
+        cmocka_unit_test(test_operator_sets),
         cmocka_unit_test(test_broken_graphs),
         cmocka_unit_test(test_lying_tensors),
         cmocka_unit_test(test_constants_that_grow),
