@@ -26,6 +26,7 @@
 #define FG_MAX_DATASET_BYTES (2048ull << 20) /* an exported or imported dataset, and one array of it */
 #define FG_MAX_INVOCATION_BYTES (32u << 20)  /* a request to /invocations */
 #define FG_MAX_ENDPOINT_BYTES (6u << 20)     /* the same as SageMaker's runtime has it */
+#define FG_MAX_JSON_ROWS_BYTES (4u << 20)    /* of it, as JSON: in memory that is twenty times as large */
 #define FG_MAX_INVOCATION_ROWS 10000
 #define FG_MAX_NAME_BYTES 200        /* a member's name, a role, a right; UTF-8 */
 #define FG_MAX_RIGHTS 64             /* of one member */

@@ -28,7 +28,8 @@ typedef struct fg_rows {
 
 /* text: size bytes and a NUL behind them. npy: one row (size) or many (count x size), of any float type. csv:
  * a row a line. json: [..], [[..],..], or {"instances":[[..] or {"features":[..]},..]}. FG_ERR_INPUT says
- * where it is wrong, FG_ERR_LIMIT beyond FG_MAX_INVOCATION_ROWS. */
+ * where it is wrong, FG_ERR_LIMIT beyond FG_MAX_INVOCATION_ROWS or, of json,
+ * FG_MAX_JSON_ROWS_BYTES. */
 fg_code fg_rows_parse(fg_rows *rows, fg_invoke_kind kind, const void *text, size_t size,
                       fg_error *err) FG_MUST_CHECK;
 void fg_rows_deinit(fg_rows *rows);

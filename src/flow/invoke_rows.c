@@ -8,8 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-enum { MAX_JSON = 8 << 20 };
-
 static const struct {
     const char *type;
     fg_invoke_kind kind;
@@ -158,9 +156,9 @@ static fg_code parse_json(fg_rows *rows, const char *text, size_t size, fg_error
 {
     json_error_t where;
     fg_code rc;
-    if (size > MAX_JSON)
-        return FG_FAIL(err, FG_ERR_LIMIT, "the JSON is larger than %d MB; send application/x-npy",
-                       MAX_JSON >> 20);
+    if (size > FG_MAX_JSON_ROWS_BYTES)
+        return FG_FAIL(err, FG_ERR_LIMIT, "the JSON is larger than %u MB; send application/x-npy",
+                       FG_MAX_JSON_ROWS_BYTES >> 20);
     json_t *document = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
     const json_t *list = json_is_object(document) ? json_object_get(document, "instances") : document;
     if (!document) {

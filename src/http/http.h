@@ -162,6 +162,7 @@ fg_code fg_request_query_int(const fg_request *request, const char *name, int64_
  * one is taken, and none that is empty: a right that went unnoticed would let in whom it was to keep out.
  * Borrowed. FG_ERR_USAGE. */
 fg_code fg_request_required_right(const fg_request *request, const char **right, fg_error *err) FG_MUST_CHECK;
+char *fg_json_text(json_t *document); /* takes the document; NULL where there is no memory */
 /* Takes the document; NULL is FG_ERR_MEMORY. */
 fg_code fg_reply_json(fg_request *request, unsigned status, json_t *document, fg_error *err) FG_MUST_CHECK;
 /* With an ETag, and as 304 where If-None-Match has it: who polls pays for what has changed alone. Takes the

@@ -141,11 +141,17 @@ fg_code fg_reply_download(fg_request *request, fg_code rc, const char *path, con
     return FG_OK;
 }
 
-static fg_code reply_document(fg_request *request, unsigned status, const char *type, json_t *document,
-                              fg_error *err)
+char *fg_json_text(json_t *document)
 {
     char *text = document ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
     json_decref(document);
+    return text;
+}
+
+static fg_code reply_document(fg_request *request, unsigned status, const char *type, json_t *document,
+                              fg_error *err)
+{
+    char *text = fg_json_text(document);
     if (!text)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     return fg_reply_bytes(request, status, type, text, strlen(text), err);
@@ -202,9 +208,8 @@ fg_code fg_reply_tagged_static(fg_request *request, const char *type, const void
 fg_code fg_reply_tagged(fg_request *request, json_t *document, fg_error *err)
 {
     char quoted[40];
-    char *text = document ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+    char *text = fg_json_text(document);
     fg_code rc;
-    json_decref(document);
     if (!text)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     if (tag_bytes(request, text, strlen(text), quoted)) {

@@ -145,10 +145,13 @@ class Server:
     def train(self):
         return self.job(as_json(self.post('/api/v1/train'))['job']['id'])
 
-    def resident_kib(self):
+    def resident_kib(self, which='VmRSS'):
         for line in open(f'/proc/{self.process.pid}/status'):
-            if line.startswith('VmRSS'):
+            if line.startswith(which):
                 return int(line.split()[1])
+
+    def peak_kib(self):
+        return self.resident_kib('VmHWM')
 
     def leftovers(self):
         """Files of uploads that are there now."""

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """/ping and /invocations on a server with a team of its own."""
+import concurrent.futures
+import contextlib
 import json
 import pathlib
 import shutil
 import tempfile
 import unittest
 
-from client import Server, as_json, main, render
+from client import SANITIZED, Server, as_json, main, render
 
 
 def setUpModule():
@@ -87,6 +89,17 @@ class Runtime(unittest.TestCase):
         self.assertEqual(answer.status, 200)
         self.assertEqual(len(as_json(answer)['prediction']), 3000)
         server.cleans_up()
+
+    @unittest.skipIf(SANITIZED, 'the sanitizers keep what is freed')
+    def test_8_many_at_once_cost_the_memory_of_few(self):
+        # Two million numbers of two bytes each are a hundred megabytes while they are read.
+        body = b'[' + b','.join([b'[' + b','.join([b'0'] * 1000) + b']'] * 2000) + b']'
+        with contextlib.closing(Server('--workers', '1', data=server.data)) as own, concurrent.futures.ThreadPoolExecutor(8) as pool:
+            before = own.peak_kib()
+            answers = list(pool.map(lambda _: own.post('/invocations', body, headers={'Content-Type': 'application/json'}, key=server.key), range(8)))
+            self.assertLessEqual({a.status for a in answers}, {422, 503}, answers[0])  # 503: where the machine is slow
+            self.assertLess(own.peak_kib() - before, 300 << 10)
+            self.assertEqual(invoke(b'[' + b' ' * (4 << 20) + b']').status, 413)
 
 
 if __name__ == '__main__':
