@@ -14,8 +14,10 @@ const char fg_common_settings[] = "data json quiet model-path detector embedder 
 const fg_command fg_commands[] = {
     {"enroll", "FILE...", "enrol a member from videos and photos",
      "Every N-th frame of each video is searched for the one face in it; clear ones become the member's templates.\n"
-     "The member is enrolled with everything or, after an error, not at all. Train afterwards.\n\n"
-     "    facegate enroll --name Ada --role engineer --right lab ada.mp4\n",
+     "The member is enrolled with everything or, after an error, not at all. Train afterwards.\n"
+     "Further files of a member are enrolled with --add; what shows another person is refused.\n\n"
+     "    facegate enroll --name Ada --role engineer --right lab ada.mp4\n"
+     "    facegate enroll --name Ada --add ada-with-glasses.jpg\n",
      1, -1, FULL | FG_APP_CREATE, QUALITY "name role right every rotate add keep-frames keep-originals", fg_cmd_enroll},
     {"members list", "", "who is enrolled", NULL, 0, 0, FG_APP_STORE, "", fg_cmd_members_list},
     {"members show", "NAME", "one member, with the files that were enrolled", NULL, 1, 1, FG_APP_STORE, "", fg_cmd_members_show},

@@ -189,7 +189,7 @@ fg_code fg_enroll(fg_worker *worker, const fg_enroll_request *request, fg_enroll
     if (rc == FG_OK)
         rc = fg_enrolling_check(&e, err);
     if (rc == FG_OK)
-        rc = fg_enrolling_find_look_alike(&e, err);
+        rc = fg_enrolling_compare(&e, err);
     if (rc == FG_OK)
         rc = fg_enrolling_commit(&e, err);
     if (rc == FG_OK)

@@ -29,7 +29,9 @@ fg_code fg_enrolling_drop_odd(fg_enrolling *e, fg_error *err) FG_MUST_CHECK;
 /* At least one template, and of one person; else says what was wrong with the pictures. Sums the report up.
  */
 fg_code fg_enrolling_check(fg_enrolling *e, fg_error *err) FG_MUST_CHECK;
-fg_code fg_enrolling_find_look_alike(fg_enrolling *e, fg_error *err) FG_MUST_CHECK;
+/* With the team: what is added to a member must be of that member; a look-alike among the others is named in
+ * the report. */
+fg_code fg_enrolling_compare(fg_enrolling *e, fg_error *err) FG_MUST_CHECK;
 fg_code fg_enrolling_commit(fg_enrolling *e, fg_error *err) FG_MUST_CHECK;
 void fg_enrolling_deinit(fg_enrolling *e);
 

@@ -128,6 +128,11 @@ class Enrolment(unittest.TestCase):
         self.assertEqual(server.job(as_json(answer)['job']['id'])['state'], 'done')
         after = as_json(server.get(f'/api/v1/members/{member}'))
         self.assertEqual((after['templates'], after['rights']), (before + 1, ['lab']))
+        answer = server.form(f'/api/v1/members/{member}/sources', [('video', 'ada.jpg', photo('ada'))])
+        end = server.job(as_json(answer)['job']['id'])
+        self.assertEqual((end['state'], end['problem']['code']), ('failed', 'bad_input'))
+        self.assertIn('ada.jpg shows another person than the files that Bruno was enrolled from', end['problem']['detail'])
+        self.assertEqual(as_json(server.get(f'/api/v1/members/{member}'))['templates'], before + 1)
 
     def test_forms_that_make_no_sense(self):
         video = ('video', 'v.mp4', b'not a video at all')

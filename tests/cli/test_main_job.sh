@@ -135,6 +135,41 @@ run 0 --data passing --json enroll --name Ada --role engineer passing.mp4
 json '.[0].odd > 0 and .[0].odd * 3 < .[0].faces_used' true
 end
 
+begin two_photos_of_two_people_are_refused
+"$render" photo "$people/${team[0]}" ada4.jpg 4 || bad=1
+run 1 --data two enroll --name Both --role x ada.jpg bob.jpg
+one_line err
+says err "ada.jpg, with the other files, shows more than one person (1 of 2 faces"
+run 1 --data two enroll --name Both --role x ada.jpg bob.jpg stranger.jpg
+says err "more than one person"
+run 0 --data two --json enroll --name Ada --role engineer ada.jpg ada4.jpg
+json '.[0] | [.faces_used, .odd] | tojson' '[2,0]'
+end
+
+begin another_person_is_not_added_to_a_member
+run 0 --data added enroll --name Ada --role engineer ada.mp4
+run 0 --json --data added members show Ada
+json '.[0].templates > 0' true
+cp out before
+for file in bob.mp4 bob.jpg stranger.jpg; do
+    run 1 --data added enroll --add --name Ada $file
+    one_line err
+    says err "$file shows another person than the files that Ada was enrolled from"
+done
+run 1 --data added --json enroll --add --name Ada bob.jpg
+json '.[0].error.code' bad_input
+run 0 --json --data added members show Ada
+is "what there is of Ada" "$(cat out)" "$(cat before)"
+is "folders of blobs" "$(find added/blobs/members -mindepth 2 -maxdepth 2 | wc -l)" 1
+for look in 0 1 2 3 4 5; do # another light, size and turn of the head
+    "$render" photo "$people/${team[0]}" look.jpg $look || bad=1
+    run 0 --data added enroll --add --name Ada look.jpg
+done
+run 0 --data added train
+run 0 --data added verify ada.jpg
+run 3 --data added verify bob.jpg
+end
+
 begin a_look_alike_is_warned_of_by_name
 run 0 --data passing --json enroll --name Twin --role guest ada.jpg
 json '.[0].look_alike.member' Ada

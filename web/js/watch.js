@@ -53,7 +53,7 @@ export async function watch(main, id) {
     if (end.state === 'done') return enrolled(end.result, end.faces_found);
     const stopped = end.state === 'cancelled';
     counts.hidden = !sampled;
-    heading.textContent = stopped ? 'Stopped' : `${who} was not enrolled`;
+    heading.textContent = stopped ? 'Stopped' : `Nothing was added for ${who}`;
     status.textContent = 'Nothing was changed.';
     outcome.replaceChildren(note(stopped ? 'info' : 'bad', end.problem ? end.problem.detail : 'The work ended early.'));
     actions.replaceChildren(h('a', {class: 'button main', href: '/add'}, 'Try again'), h('a', {class: 'button plain', href: '/team'}, 'Back to the team'));
