@@ -342,6 +342,7 @@ fg_code fg_enrolling_commit(fg_enrolling *e, fg_error *err)
         .templates = e->templates,
         .template_count = e->template_count,
         .embedder = fg_engine_info_view(e->app->engine)->embedder,
+        .job = e->request->job,
     };
     return fg_store_enroll(e->app->store, &enrolment, &e->report->member_id, err);
 }

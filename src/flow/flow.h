@@ -95,6 +95,7 @@ typedef struct fg_enroll_request {
     int rotate; /* FG_ROTATE_AUTO or degrees */
     bool add, keep_frames, keep_originals;
     fg_actor actor;
+    const char *job; /* the server's job that this is; NULL: none */
     /* Called for every sampled frame, in order; all borrowed. NULL: nobody looks. */
     void (*seen)(void *context, int file, const fg_frame *frame, const fg_look *look);
     void *seen_context;

@@ -9,9 +9,12 @@ enum { KEEP_ALIVE_MS = 10000, EVENT_BLOCK = 16 << 10, EVENT_BUFFER = 64 << 10 };
 
 fg_code fg_api_jobs_list(fg_request *r, fg_error *err)
 {
-    json_t *all = fg_jobs_list_json(r->server->jobs, fg_request_flag(r, "open")), *list = json_array();
-    long count = (long)json_array_size(all), from, to;
-    fg_code rc = fg_request_page(r, count, FG_JOBS_KEPT, &from, &to, err);
+    json_t *all, *list = json_array();
+    long from = 0, to = 0;
+    fg_code rc = fg_jobs_list_json(r->server->jobs, fg_request_flag(r, "open"), &all, err);
+    const long count = (long)json_array_size(all);
+    if (rc == FG_OK)
+        rc = fg_request_page(r, count, FG_JOBS_KEPT, &from, &to, err);
     for (long i = from; i < to; i++)
         json_array_append(list, json_array_get(all, (size_t)i));
     json_decref(all);
@@ -34,8 +37,9 @@ fg_code fg_api_job_get(fg_request *r, fg_error *err)
 
 fg_code fg_api_job_cancel(fg_request *r, fg_error *err)
 {
-    fg_code rc = fg_jobs_cancel(r->server->jobs, r->params[0], err);
-    return rc == FG_OK ? fg_api_job_get(r, err) : rc;
+    json_t *document;
+    fg_code rc = fg_jobs_cancel(r->server->jobs, r->params[0], &document, err);
+    return rc == FG_OK ? fg_reply_json(r, 200, document, err) : rc;
 }
 
 fg_code fg_api_job_thumb(fg_request *r, fg_error *err)

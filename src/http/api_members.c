@@ -114,8 +114,7 @@ fg_code fg_api_member_remove(fg_request *r, fg_error *err)
     fg_code rc = load_member(r, &member, err);
     if (rc == FG_OK)
         rc = fg_member_remove(r->server->app, member.id, &actor, &version, err);
-    if (rc == FG_OK)
-        fg_jobs_forget(r->server->jobs, member.name);
+    fg_jobs_forget(r->server->jobs);
     fg_member_deinit(&member);
     return rc == FG_OK ? fg_reply_empty(r, 204, err) : rc;
 }
@@ -404,6 +403,7 @@ fg_code fg_api_member_enroll(fg_request *r, fg_error *err)
     if (rc != FG_OK || (rc = read_order(r, &order, err)) != FG_OK)
         goto done;
     order.add = true;
+    order.member_id = member.id;
     if (!(order.name = strdup(member.name)) || !(order.role = strdup(member.role))) {
         rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
         goto done;

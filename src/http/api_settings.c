@@ -91,9 +91,9 @@ fg_code fg_api_reset(fg_request *r, fg_error *err)
                      "this deletes the whole team for good; say so with {\"confirm\": \"RESET\"}");
     json_decref(object);
     if (rc == FG_OK) {
-        fg_jobs_forget(r->server->jobs, NULL);
         fg_uploads_remove_all(r->server->uploads);
         rc = fg_reset(r->server->app, &actor, err);
+        fg_jobs_forget(r->server->jobs);
     }
     return rc == FG_OK ? fg_reply_empty(r, 204, err) : rc;
 }

@@ -33,7 +33,7 @@ typedef struct fg_job {
     int64_t created_ms, started_ms, finished_ms;
     atomic_bool cancel;
     bool interrupted; /* by the end of the server: the next one does it again */
-    bool forget;      /* as soon as it ends */
+    bool forget;      /* its record has gone: nobody sees it any more, and it goes as soon as it ends */
     int attempts;     /* how often it was begun */
     int let_go;       /* how often of these a server let go of it that was stopped, not killed */
     int lock_fd;      /* of its folder; -1: none */
@@ -84,8 +84,9 @@ void fg_job_put_back(fg_job *job, int count);
 /* Gives the uploads' remains up, once nothing can fail any more. */
 void fg_job_files_taken(fg_job *job);
 void fg_job_drop_files(fg_job *job); /* and the folder */
-/* Writes the job down; document: of its end, NULL where it has not ended. */
-fg_code fg_job_save(const fg_job *job, const json_t *document, fg_error *err) FG_MUST_CHECK;
+/* Writes the job down, the first time or again; document: of its end, NULL where it has not ended.
+ * FG_ERR_NOT_FOUND, again: see fg_store_job_put. */
+fg_code fg_job_save(const fg_job *job, bool first, const json_t *document, fg_error *err) FG_MUST_CHECK;
 /* Fills an empty job from its record. *mine is false where another server has it. */
 fg_code fg_job_load(fg_job *job, const fg_job_record *record, bool *mine, fg_error *err) FG_MUST_CHECK;
 /* Folders that belong to no job. */

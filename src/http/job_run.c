@@ -94,6 +94,7 @@ static fg_code run_enroll(fg_job *job, fg_worker *worker, json_t **result, fg_er
         .keep_frames = o->keep_frames,
         .keep_originals = o->keep_originals,
         .actor = {o->who, o->source},
+        .job = job->id,
         .seen = on_frame,
         .seen_context = job,
         .progress = {on_progress, job},

@@ -144,20 +144,22 @@ static json_t *order_json(const fg_job *job)
                      "source", o->source, "idempotency_key", o->idempotency_key, "asked", o->asked);
 }
 
-fg_code fg_job_save(const fg_job *job, const json_t *document, fg_error *err)
+fg_code fg_job_save(const fg_job *job, bool first, const json_t *document, fg_error *err)
 {
     json_t *order = order_json(job);
     fg_job_record record = {
         .created_ms = job->created_ms,
+        .member_id = job->order.member_id,
         .attempts = job->attempts,
         .subject = job->order.name,
         .order_json = order ? json_dumps(order, JSON_COMPACT) : NULL,
         .end_json = document ? json_dumps(document, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL,
     };
     memcpy(record.id, job->id, sizeof record.id);
-    fg_code rc = record.order_json && (record.end_json || !document)
-                     ? fg_store_job_put(fg_app_store(job->jobs->app), &record, err)
-                     : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    fg_code rc =
+        record.order_json && (record.end_json || !document)
+            ? (first ? fg_store_job_add : fg_store_job_put)(fg_app_store(job->jobs->app), &record, err)
+            : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     free(record.order_json);
     free(record.end_json);
     json_decref(order);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -74,7 +73,7 @@ static void free_job(fg_job *job)
 static fg_job *find(fg_jobs *jobs, const char *id)
 {
     for (fg_job *j = jobs->newest; j; j = j->next)
-        if (strcmp(j->id, id) == 0)
+        if (!j->forget && strcmp(j->id, id) == 0)
             return j;
     return NULL;
 }
@@ -165,7 +164,10 @@ static void end_job(fg_job *job, fg_code rc, const fg_error *err, json_t *result
     json_t *document = job_json(job);
     job->event_count--;
     fg_error why = {0};
-    if (fg_job_save(job, document, &why) != FG_OK)
+    const fg_code saved = fg_job_save(job, false, document, &why);
+    if (saved == FG_ERR_NOT_FOUND)
+        job->forget = true;
+    else if (saved != FG_OK)
         fg_log_write(fg_app_log(job->jobs->app), FG_LOG_WARN,
                      "job %s has ended, but that cannot be written down: %s", job->id, why.msg);
     tell(job, "end", document);
@@ -207,7 +209,54 @@ static fg_job *next_waiting(const fg_job_lane *lane)
     return oldest;
 }
 
-static void remove_forgotten(fg_jobs *jobs);
+/* Under the lock. */
+static void remove_forgotten(fg_jobs *jobs)
+{
+    for (fg_job **at = &jobs->newest; *at;) {
+        fg_job *job = *at;
+        if (!job->forget || !has_ended(job)) {
+            at = &job->next;
+            continue;
+        }
+        *at = job->next;
+        jobs->count--;
+        free_job(job);
+    }
+}
+
+/* Under the lock. The store decides which jobs are forgotten, whoever removes a member: this server, another
+ * or the command line. */
+static fg_code forget_gone(fg_jobs *jobs, fg_error *err)
+{
+    char **ids;
+    long count;
+    fg_code rc = fg_store_job_ids(fg_app_store(jobs->app), &ids, &count, err);
+    if (rc != FG_OK)
+        return rc;
+    for (fg_job *j = jobs->newest; j; j = j->next) {
+        bool there = j->forget;
+        for (long i = 0; i < count && !there; i++)
+            there = strcmp(ids[i], j->id) == 0;
+        if (there)
+            continue;
+        j->forget = true;
+        atomic_store(&j->cancel, true);
+        pthread_cond_broadcast(&jobs->changed);
+    }
+    fg_keys_texts_free(ids, count);
+    remove_forgotten(jobs);
+    return FG_OK;
+}
+
+/* Under the lock. */
+static fg_code find_job(fg_jobs *jobs, const char *id, fg_job **job, fg_error *err)
+{
+    fg_code rc = forget_gone(jobs, err);
+    *job = rc == FG_OK ? find(jobs, id) : NULL;
+    if (rc == FG_OK && !*job)
+        rc = FG_FAIL(err, FG_ERR_NOT_FOUND, "there is no such job; only the newest are remembered");
+    return rc;
+}
 
 /* Under the lock, which is given up while the work is done. */
 static void run_job(fg_jobs *jobs, fg_job *job)
@@ -219,7 +268,7 @@ static void run_job(fg_jobs *jobs, fg_job *job)
     job->attempts++;
     tell(job, "start", json_pack("{s:s, s:i}", "state", "running", "attempt", job->attempts));
     pthread_mutex_unlock(&jobs->lock);
-    fg_code rc = fg_job_save(job, NULL, &err);
+    fg_code rc = fg_job_save(job, false, NULL, &err);
     if (rc == FG_OK)
         rc = atomic_load(&job->cancel) ? FG_FAIL(&err, FG_ERR_CANCELLED, "cancelled before it began")
                                        : fg_job_run(job, &result, &err);
@@ -370,14 +419,6 @@ void fg_jobs_close(fg_jobs *jobs)
     free(jobs);
 }
 
-/* Also from the store; that it stays there after a failure does no harm. */
-static void erase_job(fg_job *job)
-{
-    fg_code rc = fg_store_job_remove(fg_app_store(job->jobs->app), job->id, NULL);
-    (void)rc;
-    free_job(job);
-}
-
 /* Under the lock: the table stays bounded, and of the jobs that have ended only the newest few keep their
  * thumbnails. */
 static void make_room(fg_jobs *jobs)
@@ -395,7 +436,9 @@ static void make_room(fg_jobs *jobs)
         fg_job *job = *oldest;
         *oldest = job->next;
         jobs->count--;
-        erase_job(job);
+        fg_code rc = fg_store_job_remove(fg_app_store(jobs->app), job->id, NULL);
+        (void)rc; /* that it stays there does no harm */
+        free_job(job);
     }
 }
 
@@ -440,7 +483,7 @@ fg_code fg_jobs_add(fg_jobs *jobs, fg_job_order *order, char id[FG_JOB_ID], fg_e
     *order = (fg_job_order){0};
     if ((rc = fg_job_take_files(job, err)) != FG_OK)
         goto done;
-    if ((rc = fg_job_save(job, NULL, err)) != FG_OK) {
+    if ((rc = fg_job_save(job, true, NULL, err)) != FG_OK) {
         fg_job_put_back(job, job->order.file_count);
         goto done;
     }
@@ -460,96 +503,67 @@ done:
     return rc;
 }
 
-static fg_code no_such_job(fg_error *err)
+fg_code fg_jobs_cancel(fg_jobs *jobs, const char *id, json_t **document, fg_error *err)
 {
-    return FG_FAIL(err, FG_ERR_NOT_FOUND, "there is no such job; only the newest are remembered");
-}
-
-fg_code fg_jobs_cancel(fg_jobs *jobs, const char *id, fg_error *err)
-{
-    fg_code rc = FG_OK;
+    fg_job *job;
+    *document = NULL;
     pthread_mutex_lock(&jobs->lock);
-    fg_job *job = find(jobs, id);
-    if (!job) {
-        rc = no_such_job(err);
-    } else if (job->state == FG_JOB_QUEUED) {
+    fg_code rc = find_job(jobs, id, &job, err);
+    if (rc != FG_OK)
+        goto done;
+    if (job->state == FG_JOB_QUEUED) {
         fg_error why = {0};
         atomic_store(&job->cancel, true);
         fg_fail(&why, FG_ERR_CANCELLED, __func__, "cancelled before it began");
         fg_job_drop_files(job);
         end_job(job, FG_ERR_CANCELLED, &why, NULL);
+    } else if (has_ended(job)) {
+        if ((rc = fg_store_job_remove(fg_app_store(jobs->app), id, err)) != FG_OK)
+            goto done;
+        job->forget = true;
+        drop_thumbs(job);
     } else {
-        atomic_store(&job->cancel, true); /* of one that has ended: nothing to do */
+        atomic_store(&job->cancel, true);
     }
+    if (!(*document = job_json(job)))
+        rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    remove_forgotten(jobs);
+done:
     pthread_mutex_unlock(&jobs->lock);
     return rc;
 }
 
 fg_code fg_jobs_json(fg_jobs *jobs, const char *id, json_t **document, fg_error *err)
 {
-    fg_code rc = FG_OK;
+    fg_job *job;
     *document = NULL;
     pthread_mutex_lock(&jobs->lock);
-    fg_job *job = find(jobs, id);
-    if (!job)
-        rc = no_such_job(err);
-    else if (!(*document = job_json(job)))
+    fg_code rc = find_job(jobs, id, &job, err);
+    if (rc == FG_OK && !(*document = job_json(job)))
         rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     pthread_mutex_unlock(&jobs->lock);
     return rc;
 }
 
-json_t *fg_jobs_list_json(fg_jobs *jobs, bool open)
+fg_code fg_jobs_list_json(fg_jobs *jobs, bool open, json_t **list, fg_error *err)
 {
-    json_t *list = json_array();
+    *list = NULL;
     pthread_mutex_lock(&jobs->lock);
-    for (fg_job *j = jobs->newest; j; j = j->next)
-        if (!open || !has_ended(j))
-            json_array_append_new(list, job_json(j));
+    fg_code rc = forget_gone(jobs, err);
+    if (rc == FG_OK && !(*list = json_array()))
+        rc = FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    for (fg_job *j = jobs->newest; j && rc == FG_OK; j = j->next)
+        if (!j->forget && (!open || !has_ended(j)))
+            json_array_append_new(*list, job_json(j));
     pthread_mutex_unlock(&jobs->lock);
-    return list;
+    return rc;
 }
 
-/* Whether a member is the subject of the job, or is named in its result. */
-static bool mentions(const fg_job *job, const char *member)
-{
-    const json_t *said = job->document ? job->document : job->result;
-    char *result = said ? json_dumps(said, JSON_COMPACT) : NULL;
-    json_t *name = json_string(member);
-    char *quoted = name ? json_dumps(name, JSON_ENCODE_ANY) : NULL;
-    bool found = (job->order.name && strcasecmp(job->order.name, member) == 0) ||
-                 (result && quoted && strstr(result, quoted));
-    free(result);
-    free(quoted);
-    json_decref(name);
-    return found;
-}
-
-/* Under the lock. */
-static void remove_forgotten(fg_jobs *jobs)
-{
-    for (fg_job **at = &jobs->newest; *at;) {
-        fg_job *job = *at;
-        if (!job->forget || !has_ended(job)) {
-            at = &job->next;
-            continue;
-        }
-        *at = job->next;
-        jobs->count--;
-        erase_job(job);
-    }
-    pthread_cond_broadcast(&jobs->changed);
-}
-
-void fg_jobs_forget(fg_jobs *jobs, const char *member)
+void fg_jobs_forget(fg_jobs *jobs)
 {
     pthread_mutex_lock(&jobs->lock);
-    for (fg_job *j = jobs->newest; j; j = j->next)
-        if (!member || mentions(j, member)) {
-            j->forget = true;
-            atomic_store(&j->cancel, true);
-        }
-    remove_forgotten(jobs);
+    fg_code rc = forget_gone(jobs, NULL);
+    (void)rc; /* whoever asks for a job tries again */
     pthread_mutex_unlock(&jobs->lock);
 }
 
@@ -565,14 +579,14 @@ int fg_jobs_length(fg_jobs *jobs)
 
 fg_code fg_jobs_thumb(fg_jobs *jobs, const char *id, long n, uint8_t **data, size_t *size, fg_error *err)
 {
-    fg_code rc = FG_OK;
+    fg_job *job;
     *data = NULL;
     *size = 0;
     pthread_mutex_lock(&jobs->lock);
-    fg_job *job = find(jobs, id);
-    if (!job) {
-        rc = no_such_job(err);
-    } else if (!job->thumbs || n < 0 || n >= job->thumb_count || n < job->thumb_count - FG_JOB_THUMBS) {
+    fg_code rc = find_job(jobs, id, &job, err);
+    if (rc != FG_OK)
+        goto done;
+    if (!job->thumbs || n < 0 || n >= job->thumb_count || n < job->thumb_count - FG_JOB_THUMBS) {
         rc = FG_FAIL(err, FG_ERR_NOT_FOUND, "this thumbnail is not kept any more");
     } else {
         const fg_job_thumb *thumb = &job->thumbs[n % FG_JOB_THUMBS];
@@ -583,6 +597,7 @@ fg_code fg_jobs_thumb(fg_jobs *jobs, const char *id, long n, uint8_t **data, siz
             *size = thumb->size;
         }
     }
+done:
     pthread_mutex_unlock(&jobs->lock);
     return rc;
 }
@@ -591,16 +606,14 @@ fg_code fg_jobs_events(fg_jobs *jobs, const char *id, long *last, int wait_ms, f
                        fg_error *err)
 {
     const struct timespec until = fg_clock_cond_in_ms(wait_ms);
-    fg_code rc = FG_OK;
+    fg_job *job;
     *ended = false;
     pthread_mutex_lock(&jobs->lock);
-    fg_job *job;
+    fg_code rc;
     for (;;) {
         /* Looked up each time: the table may have dropped it while nobody held the lock. */
-        if (!(job = find(jobs, id))) {
-            rc = no_such_job(err);
+        if ((rc = find_job(jobs, id, &job, err)) != FG_OK)
             goto done;
-        }
         if (jobs->stopping || *last < job->event_count || has_ended(job))
             break;
         if (pthread_cond_timedwait(&jobs->changed, &jobs->lock, &until) == ETIMEDOUT)

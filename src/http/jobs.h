@@ -40,6 +40,7 @@ typedef struct fg_job_file {
 typedef struct fg_job_order { /* everything owned */
     fg_job_kind kind;
     char *name, *role; /* role NULL: as it is (add) */
+    int64_t member_id; /* where it adds to a member; else 0 */
     char **rights;
     int right_count;
     fg_job_file *files;
@@ -63,13 +64,14 @@ void fg_jobs_close(fg_jobs *jobs);
 /* Takes what order holds, whatever is returned. An order with the idempotency key of a job of the same actor
  * gives that job's id and is dropped, or is FG_ERR_INPUT where it asks for something else. */
 fg_code fg_jobs_add(fg_jobs *jobs, fg_job_order *order, char id[FG_JOB_ID], fg_error *err) FG_MUST_CHECK;
-fg_code fg_jobs_cancel(fg_jobs *jobs, const char *id, fg_error *err) FG_MUST_CHECK;
+/* One that has ended already is erased for good. *document: what it comes to. */
+fg_code fg_jobs_cancel(fg_jobs *jobs, const char *id, json_t **document, fg_error *err) FG_MUST_CHECK;
 fg_code fg_jobs_json(fg_jobs *jobs, const char *id, json_t **document, fg_error *err) FG_MUST_CHECK;
-/* Newest first; open: those alone that wait or run. NULL when out of memory. */
-json_t *fg_jobs_list_json(fg_jobs *jobs, bool open);
-/* What is said of a member who was removed, or with NULL of everybody, is forgotten; work under way on it is
- * cancelled and forgotten as it ends. */
-void fg_jobs_forget(fg_jobs *jobs, const char *member);
+/* Newest first; open: those alone that wait or run. */
+fg_code fg_jobs_list_json(fg_jobs *jobs, bool open, json_t **list, fg_error *err) FG_MUST_CHECK;
+/* A job whose record has gone from the store, with a member or by a reset, is not there for any of the calls
+ * here. This frees what is still in memory, at once; work under way is cancelled and goes as it ends. */
+void fg_jobs_forget(fg_jobs *jobs);
 int fg_jobs_length(fg_jobs *jobs); /* that wait or run */
 /* A copy of thumbnail n (JPEG), the caller's to free. */
 fg_code fg_jobs_thumb(fg_jobs *jobs, const char *id, long n, uint8_t **data, size_t *size,

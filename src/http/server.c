@@ -146,9 +146,11 @@ static fg_code start_daemon(fg_server *s, fg_error *err)
                : FG_FAIL(err, FG_ERR_IO, "%s: cannot start to serve", s->url);
 }
 
-static void sweep_uploads(void *uploads)
+static void sweep(void *context)
 {
-    fg_uploads_sweep(uploads);
+    fg_server *s = context;
+    fg_uploads_sweep(s->uploads);
+    fg_jobs_forget(s->jobs);
 }
 
 /* Whoever starts a server that trains on SageMaker hears at once what is missing. */
@@ -172,7 +174,7 @@ static fg_code open_team(fg_server *s, char admin_key[FG_KEY_TEXT], fg_error *er
         (rc = fg_web_open(&s->web, s->settings->web, err)) != FG_OK ||
         (rc = fg_tuning_load(s->app, err)) != FG_OK || (rc = check_training(s, err)) != FG_OK ||
         (rc = fg_jobs_open(&s->jobs, s->app, &s->metrics, s->uploads, err)) != FG_OK ||
-        (rc = fg_janitor_open(&s->janitor, s->app, sweep_uploads, s->uploads, err)) != FG_OK)
+        (rc = fg_janitor_open(&s->janitor, s->app, sweep, s, err)) != FG_OK)
         return rc;
     return make_admin_key(s, admin_key, err);
 }

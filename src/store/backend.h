@@ -58,6 +58,8 @@ typedef struct fg_store_backend {
     fg_code (*settings)(fg_store *store, fg_setting_value **values, long *count, fg_error *err);
     fg_code (*settings_set)(fg_store *store, const fg_setting_value *values, long count, fg_error *err);
     fg_code (*jobs)(fg_store *store, fg_job_record **jobs, long *count, fg_error *err);
+    fg_code (*job_ids)(fg_store *store, char ***ids, long *count, fg_error *err);
+    fg_code (*job_add)(fg_store *store, const fg_job_record *job, fg_error *err);
     fg_code (*job_put)(fg_store *store, const fg_job_record *job, fg_error *err);
     fg_code (*job_remove)(fg_store *store, const char *id, fg_error *err);
     fg_code (*expired)(fg_store *store, fg_expiring what, int64_t before_ms, int limit, char ***keys,

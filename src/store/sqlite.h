@@ -79,6 +79,8 @@ fg_code fg_sqlite_audit_find(fg_store *store, const fg_audit_filter *filter, fg_
 fg_code fg_sqlite_settings(fg_store *store, fg_setting_value **values, long *count, fg_error *err);
 fg_code fg_sqlite_settings_set(fg_store *store, const fg_setting_value *values, long count, fg_error *err);
 fg_code fg_sqlite_jobs(fg_store *store, fg_job_record **jobs, long *count, fg_error *err);
+fg_code fg_sqlite_job_ids(fg_store *store, char ***ids, long *count, fg_error *err);
+fg_code fg_sqlite_job_add(fg_store *store, const fg_job_record *job, fg_error *err);
 fg_code fg_sqlite_job_put(fg_store *store, const fg_job_record *job, fg_error *err);
 fg_code fg_sqlite_job_remove(fg_store *store, const char *id, fg_error *err);
 fg_code fg_sqlite_expired(fg_store *store, fg_expiring what, int64_t before_ms, int limit, char ***keys,

@@ -191,6 +191,12 @@ static fg_code enroll_one(fg_sqlite *s, const fg_enrolment *e, int64_t *member_i
         rc = add_source(s, &e->sources[i], id, now_ms, &source_ids[i], err);
     if (rc == FG_OK)
         rc = add_templates(s, e, id, source_ids, err);
+    if (rc == FG_OK && e->job) {
+        fg_sql_prepare(&q, s, "UPDATE job SET member_id = ? WHERE id = ?");
+        fg_sql_int(&q, id);
+        fg_sql_text(&q, e->job);
+        rc = fg_sql_run(&q, err);
+    }
     *member_id = id;
 done:
     free(source_ids);

@@ -154,6 +154,15 @@ fg_code fg_sqlite_rights_replace(fg_sqlite *s, int64_t member_id, const char *co
     return rc;
 }
 
+/* What bears the old name stays with the member, so that a removal finds it; each has the member's id as its
+ * only parameter. */
+static const char *const renaming[] = {
+    "UPDATE audit SET member_id = ?1 WHERE member_id IS NULL AND subject <> '' AND "
+    "subject = (SELECT name FROM member WHERE id = ?1) COLLATE NOCASE",
+    "UPDATE job SET member_id = ?1 WHERE member_id IS NULL AND end_json <> '' AND "
+    "subject = (SELECT name FROM member WHERE id = ?1) COLLATE NOCASE",
+};
+
 fg_code fg_sqlite_member_set(fg_store *store, int64_t id, const fg_member_change *change, fg_error *err)
 {
     fg_sqlite *s = fg_sqlite_of(store);
@@ -161,11 +170,8 @@ fg_code fg_sqlite_member_set(fg_store *store, int64_t id, const fg_member_change
     fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
     if (rc != FG_OK)
         return rc;
-    /* The audit's rows under the old name stay with the member, so that a removal finds them. */
-    if (change->name) {
-        fg_sql_prepare(&q, s,
-                       "UPDATE audit SET member_id = ?1 WHERE member_id IS NULL AND subject <> '' AND "
-                       "subject = (SELECT name FROM member WHERE id = ?1) COLLATE NOCASE");
+    for (size_t i = 0; change->name && i < sizeof renaming / sizeof renaming[0] && rc == FG_OK; i++) {
+        fg_sql_prepare(&q, s, renaming[i]);
         fg_sql_int(&q, id);
         rc = fg_sql_run(&q, err);
     }
@@ -215,10 +221,10 @@ static const char *const removal[] = {
     "?1)",
     "UPDATE audit SET subject = '' WHERE member_id = ?1 OR (member_id IS NULL AND subject <> '' AND "
     "subject = (SELECT name FROM member WHERE id = ?1) COLLATE NOCASE)",
-    /* Reports of trainings name members too. */
-    "DELETE FROM job WHERE end_json <> '' AND (subject = (SELECT name FROM member WHERE id = ?1) COLLATE "
+    /* Reports of trainings name members too. A job under way finds its row gone, and is forgotten. */
+    "DELETE FROM job WHERE member_id = ?1 OR subject = (SELECT name FROM member WHERE id = ?1) COLLATE "
     "NOCASE "
-    "OR instr(end_json, json_quote((SELECT name FROM member WHERE id = ?1))) > 0)",
+    "OR instr(end_json, json_quote((SELECT name FROM member WHERE id = ?1))) > 0",
     "DELETE FROM member WHERE id = ?1",
 };
 

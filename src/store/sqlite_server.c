@@ -56,14 +56,20 @@ fg_code fg_sqlite_settings_set(fg_store *store, const fg_setting_value *values, 
 
 /* -- jobs -- */
 
-fg_code fg_sqlite_job_put(fg_store *store, const fg_job_record *job, fg_error *err)
+fg_code fg_sqlite_job_ids(fg_store *store, char ***ids, long *count, fg_error *err)
+{
+    fg_sql q;
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_READ, "SELECT id FROM job", err);
+    return rc == FG_OK ? fg_sql_finish_list(&q, &fg_sql_texts, ids, count, err) : rc;
+}
+
+fg_code fg_sqlite_job_add(fg_store *store, const fg_job_record *job, fg_error *err)
 {
     fg_sql q;
     fg_code rc =
         fg_sql_start(&q, store, FG_SQL_WRITE,
-                     "INSERT INTO job (id, created_ms, attempts, subject, order_json, end_json) "
-                     "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET attempts = excluded.attempts, "
-                     "order_json = excluded.order_json, end_json = excluded.end_json",
+                     "INSERT INTO job (id, created_ms, attempts, subject, order_json, end_json, member_id) "
+                     "VALUES (?, ?, ?, ?, ?, ?, nullif(?, 0))",
                      err);
     if (rc != FG_OK)
         return rc;
@@ -73,7 +79,24 @@ fg_code fg_sqlite_job_put(fg_store *store, const fg_job_record *job, fg_error *e
     fg_sql_text(&q, job->subject ? job->subject : "");
     fg_sql_text(&q, job->order_json);
     fg_sql_text(&q, job->end_json ? job->end_json : "");
+    fg_sql_int(&q, job->member_id);
     return fg_sql_finish(&q, err);
+}
+
+fg_code fg_sqlite_job_put(fg_store *store, const fg_job_record *job, fg_error *err)
+{
+    fg_sql q;
+    fg_code rc =
+        fg_sql_start(&q, store, FG_SQL_WRITE, "UPDATE job SET attempts = ?, end_json = ? WHERE id = ?", err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_int(&q, job->attempts);
+    fg_sql_text(&q, job->end_json ? job->end_json : "");
+    fg_sql_text(&q, job->id);
+    rc = fg_sql_run(&q, err);
+    if (rc == FG_OK && sqlite3_changes64(q.store->db) == 0)
+        rc = FG_FAIL(err, FG_ERR_NOT_FOUND, "there is no such job any more");
+    return fg_sql_end(q.store, rc, err);
 }
 
 fg_code fg_sqlite_job_remove(fg_store *store, const char *id, fg_error *err)
@@ -82,6 +105,7 @@ fg_code fg_sqlite_job_remove(fg_store *store, const char *id, fg_error *err)
     fg_code rc = fg_sql_start(&q, store, FG_SQL_WRITE, "DELETE FROM job WHERE id = ?", err);
     if (rc != FG_OK)
         return rc;
+    q.store->wipe_due = true; /* it may name somebody */
     fg_sql_text(&q, id);
     return fg_sql_finish(&q, err);
 }
@@ -96,6 +120,7 @@ static fg_code read_job(const fg_sql *q, void *row, fg_error *err)
     if ((rc = fg_sql_column_text(q, 3, &job->subject, err)) != FG_OK ||
         (rc = fg_sql_column_text(q, 4, &job->order_json, err)) != FG_OK)
         return rc;
+    job->member_id = fg_sql_column_int(q, 6);
     return fg_sql_column_text(q, 5, &job->end_json, err);
 }
 
@@ -109,10 +134,11 @@ static const fg_sql_kind jobs_kind = {sizeof(fg_job_record), read_job, free_jobs
 fg_code fg_sqlite_jobs(fg_store *store, fg_job_record **jobs, long *count, fg_error *err)
 {
     fg_sql q;
-    fg_code rc = fg_sql_start(&q, store, FG_SQL_READ,
-                              "SELECT id, created_ms, attempts, subject, order_json, end_json FROM job "
-                              "ORDER BY created_ms, id",
-                              err);
+    fg_code rc =
+        fg_sql_start(&q, store, FG_SQL_READ,
+                     "SELECT id, created_ms, attempts, subject, order_json, end_json, member_id FROM job "
+                     "ORDER BY created_ms, id",
+                     err);
     if (rc != FG_OK)
         return rc;
     return fg_sql_finish_list(&q, &jobs_kind, jobs, count, err);

@@ -435,10 +435,22 @@ fg_code fg_store_jobs(fg_store *store, fg_job_record **jobs, long *count, fg_err
     return store->backend->jobs(store, jobs, count, err);
 }
 
-fg_code fg_store_job_put(fg_store *store, const fg_job_record *job, fg_error *err)
+fg_code fg_store_job_ids(fg_store *store, char ***ids, long *count, fg_error *err)
+{
+    *ids = NULL;
+    *count = 0;
+    return store->backend->job_ids(store, ids, count, err);
+}
+
+fg_code fg_store_job_add(fg_store *store, const fg_job_record *job, fg_error *err)
 {
     if (!memchr(job->id, 0, sizeof job->id) || strlen(job->id) != sizeof job->id - 1 || !job->order_json)
         return FG_FAIL(err, FG_ERR_INTERNAL, "a job without an id or an order");
+    return store->backend->job_add(store, job, err);
+}
+
+fg_code fg_store_job_put(fg_store *store, const fg_job_record *job, fg_error *err)
+{
     return store->backend->job_put(store, job, err);
 }
 

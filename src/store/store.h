@@ -72,8 +72,9 @@ fg_code fg_store_member_set(fg_store *store, int64_t id, const fg_member_change 
 /* Rows for good (secure_delete, and the WAL checkpointed and truncated, at the latest with the next write
  * after other processes have stopped reading). With the member go the data and the report of every classifier
  * version that knows it (a classifier is made of templates; none of them stays active), its name in the
- * audit, and enrolments under way that would add to it. The blob prefix is left to the caller to delete, as a
- * pending prefix (see below) that survives a kill between the two. */
+ * audit, the records of jobs about it or that name it, and enrolments under way that would add to it. The
+ * blob prefix is left to the caller to delete, as a pending prefix (see below) that survives a kill between
+ * the two. */
 fg_code fg_store_member_remove(fg_store *store, int64_t id, fg_error *err) FG_MUST_CHECK;
 /* Never goes back in time. A power cut may lose the last ones. */
 fg_code fg_store_member_seen(fg_store *store, int64_t id, int64_t when_ms, fg_error *err) FG_MUST_CHECK;
@@ -123,6 +124,7 @@ typedef struct fg_enrolment {
     const fg_template *templates; /* of one model; source_id is an index into sources */
     long template_count;
     const char *embedder; /* that model's name: becomes the team's, where it has none. NULL: none is named */
+    const char *job;      /* the id of the job that this is, whose record then knows the member; or NULL */
 } fg_enrolment;
 
 /* One transaction, which also ends the pending state of pending_prefix. FG_ERR_STATE where that is pending no
@@ -314,16 +316,21 @@ fg_code fg_store_settings_set(fg_store *store, const fg_setting_value *values, l
 typedef struct fg_job_record {
     char id[17];
     int64_t created_ms;
-    int attempts;     /* how often it was begun */
-    char *subject;    /* a member's name, with whose removal the record goes too; "" */
-    char *order_json; /* what is to be done */
-    char *end_json;   /* "" until it has ended */
+    int64_t member_id; /* the member it is about: its removal takes the record along. 0: none is known yet */
+    int attempts;      /* how often it was begun */
+    char *subject;     /* the member's name, likewise; "" */
+    char *order_json;  /* what is to be done */
+    char *end_json;    /* "" until it has ended */
 } fg_job_record;
 
 void fg_job_records_free(fg_job_record *jobs, long count);
 fg_code fg_store_jobs(fg_store *store, fg_job_record **jobs, long *count,
                       fg_error *err) FG_MUST_CHECK; /* oldest first */
-/* Adds, or replaces all but created_ms and subject. */
+/* Free with fg_keys_texts_free. */
+fg_code fg_store_job_ids(fg_store *store, char ***ids, long *count, fg_error *err) FG_MUST_CHECK;
+fg_code fg_store_job_add(fg_store *store, const fg_job_record *job, fg_error *err) FG_MUST_CHECK;
+/* Replaces attempts and end_json. FG_ERR_NOT_FOUND where the record has gone: with a member, or by a reset.
+ */
 fg_code fg_store_job_put(fg_store *store, const fg_job_record *job, fg_error *err) FG_MUST_CHECK;
 fg_code fg_store_job_remove(fg_store *store, const char *id, fg_error *err) FG_MUST_CHECK;
 

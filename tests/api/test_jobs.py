@@ -3,10 +3,11 @@
 import json
 import pathlib
 import shutil
+import subprocess
 import tempfile
 import unittest
 
-from client import Server, as_json, main, render
+from client import PROGRAM, Server, as_json, main, render
 
 
 def setUpModule():
@@ -210,8 +211,53 @@ class Line(unittest.TestCase):
         job = order(server, 'Wilma Unvergleichlich', 'otto.jpg')
         member = server.job(job)['result']['id']
         self.assertEqual(server.request('DELETE', f'/api/v1/members/{member}').status, 204)
-        self.assertEqual(server.get(f'/api/v1/jobs/{job}').status, 404)
-        self.assertNotIn('Wilma', server.get('/api/v1/jobs').body.decode())
+        self.is_gone(job, 'Wilma')
+
+    def is_gone(self, job, name):
+        for path in ('', '/thumbs/0', '/events'):
+            self.assertEqual(self.server.get(f'/api/v1/jobs/{job}{path}').status, 404, path)
+        self.assertNotIn(name, self.server.get('/api/v1/jobs').body.decode())
+
+    def broken(self, name):
+        """An enrolment that fails after its first face."""
+        files = [('video', 'a.jpg', (media / 'otto.jpg').read_bytes()), ('video', 'b.mp4', b'x')]
+        job = as_json(self.server.form('/api/v1/members', [('name', name), ('role', 'x'), *files]))['job']['id']
+        self.assertEqual(self.server.job(job)['state'], 'failed')
+        self.assertEqual(self.server.get(f'/api/v1/jobs/{job}/thumbs/0').status, 200)
+        return job
+
+    def test_nor_who_had_another_name_then(self):
+        server = self.server
+        failed = self.broken('Dario')
+        job = order(server, 'Dario', 'otto.jpg')
+        member = server.job(job)['result']['id']
+        self.assertEqual(server.get(f'/api/v1/jobs/{job}/thumbs/0').status, 200)
+        for name in ('Dario Rossi', 'Dario Bianchi'):
+            self.assertEqual(server.request('PATCH', f'/api/v1/members/{member}', {'name': name}).status, 200)
+        self.assertEqual(server.request('DELETE', f'/api/v1/members/{member}').status, 204)
+        for each in (job, failed):
+            self.is_gone(each, 'Dario')
+
+    def test_nor_who_is_removed_on_the_command_line(self):
+        server = self.server
+        job = order(server, 'Elena', 'otto.jpg')
+        member = server.job(job)['result']['id']
+        more = server.form(f'/api/v1/members/{member}/sources', [('every', '1'), *[('video', 'b.mp4', (media / 'bruno.mp4').read_bytes())] * 16])
+        more = as_json(more)['job']['id']
+        server.job(more, lambda d: d['frames_sampled'] > 0)
+        subprocess.run([PROGRAM, '--data', server.data, 'members', 'remove', 'Elena'], check=True, capture_output=True)
+        for each in (job, more):
+            self.is_gone(each, 'Elena')
+
+    def test_what_has_ended_can_be_erased(self):
+        server = self.server
+        job = self.broken('Frida')
+        last = as_json(server.request('DELETE', f'/api/v1/jobs/{job}'))
+        self.assertEqual((last['state'], last['thumbs']), ('failed', []))
+        self.is_gone(job, 'Frida')
+        for file in server.data.glob('facegate.db*'):
+            self.assertNotIn(b'Frida', file.read_bytes(), file)
+        self.assertEqual(server.request('DELETE', f'/api/v1/jobs/{job}').status, 404)
 
 
 if __name__ == '__main__':

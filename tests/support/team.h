@@ -28,6 +28,7 @@ typedef struct team_order {
     const char *embedder; /* its name */
     int templates;        /* over two sources, a video and a photo */
     int add;
+    const char *job;
 } team_order;
 
 static inline fg_code team_enroll(fg_store *store, const team_order *o, int64_t *id, fg_error *err)
@@ -74,7 +75,8 @@ static inline fg_code team_enroll(fg_store *store, const team_order *o, int64_t 
                                     .source_count = 2,
                                     .templates = templates,
                                     .template_count = o->templates,
-                                    .embedder = o->embedder};
+                                    .embedder = o->embedder,
+                                    .job = o->job};
     return fg_store_enroll(store, &enrolment, id, err);
 }
 

@@ -156,6 +156,51 @@ static void attempts_expire_and_what_was_done_stays(void **state)
     assert_int_equal(sql_count(f, "SELECT count(*) FROM audit"), 3);
 }
 
+static void removal_takes_the_jobs_along(void **state)
+{
+    fixture *f = *state;
+    int64_t ann = enroll(f, "Ann", "members/a/", 1);
+    enroll(f, "Ben", "members/b/", 1);
+    const struct {
+        const char *id, *subject, *end;
+        int64_t member_id;
+    } jobs[] = {
+        {"0000000000000001", "Ann", "{}", 0},
+        {"0000000000000002", "ann", "", ann},
+        {"0000000000000003", "", "{\"m\":\"Anne\"}", 0},
+        {"0000000000000004", "Annabel", "{\"m\":\"Ben\"}", 0},
+        {"0000000000000005", "Ann", "", 0}, /* under way when the name gets free: somebody else's */
+    };
+    fg_job_record record = {.order_json = (char *)"{}"};
+    for (size_t i = 0; i < sizeof jobs / sizeof *jobs; i++) {
+        memcpy(record.id, jobs[i].id, sizeof record.id);
+        record.subject = (char *)jobs[i].subject;
+        record.end_json = (char *)jobs[i].end;
+        record.member_id = jobs[i].member_id;
+        ok(fg_store_job_add(f->store, &record, &f->err));
+    }
+    ok(fg_store_member_set(f->store, ann, &(fg_member_change){.name = "Anne"}, &f->err));
+    ok(fg_store_member_remove(f->store, ann, &f->err));
+    assert_int_equal(
+        sql_count(f, "SELECT group_concat(+id, '') = '00000000000000040000000000000005' FROM job"), 1);
+    memcpy(record.id, jobs[1].id, sizeof record.id);
+    fails(fg_store_job_put(f->store, &record, &f->err), FG_ERR_NOT_FOUND, "job");
+    assert_int_equal(sql_count(f, "SELECT count(*) FROM job"), 2);
+}
+
+static void job_knows_the_member_from_the_enrolment_on(void **state)
+{
+    fixture *f = *state;
+    int64_t id = 0;
+    fg_job_record record = {.id = "0000000000000001", .subject = (char *)"Ann", .order_json = (char *)"{}"};
+    team_order order = {.name = "Ann", .role = "r", .prefix = "members/a/", .templates = 1, .job = record.id};
+    ok(fg_store_job_add(f->store, &record, &f->err));
+    ok(team_enroll(f->store, &order, &id, &f->err));
+    ok(fg_store_member_set(f->store, id, &(fg_member_change){.name = "Anne"}, &f->err));
+    ok(fg_store_member_remove(f->store, id, &f->err));
+    assert_int_equal(sql_count(f, "SELECT count(*) FROM job"), 0);
+}
+
 /* -- pending -- */
 
 static void pending_needs_a_prefix_and_is_there_once(void **state)
@@ -285,6 +330,8 @@ int main(void)
         TEST(removal_stops_an_enrolment_under_way),
         TEST(removal_takes_the_name_out_of_the_audit),
         TEST(attempts_expire_and_what_was_done_stays),
+        TEST(removal_takes_the_jobs_along),
+        TEST(job_knows_the_member_from_the_enrolment_on),
         TEST(pending_needs_a_prefix_and_is_there_once),
         TEST(prefix_of_a_dead_process_is_abandoned),
         TEST(new_process_with_the_id_of_a_dead_one_is_told_apart),
