@@ -6,6 +6,8 @@
 #ifndef FACEGATE_H
 #define FACEGATE_H
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -45,6 +47,7 @@ typedef struct fg_error {
     char where[48]; /* the function that failed, for logs */
     char msg[464];  /* one line for people: what is wrong, with which file, and what to do; never biometric
                        data */
+    bool local; /* told of the files of this machine, which msg may name: not for those at other machines */
 } fg_error;
 
 const char *fg_version(void);

@@ -59,6 +59,7 @@ fg_code fg_fail(fg_error *err, fg_code code, const char *where, const char *fmt,
     if (err) {
         va_list args;
         err->code = code;
+        err->local = false;
         snprintf(err->where, sizeof err->where, "%s", where);
         va_start(args, fmt);
         vsnprintf(err->msg, sizeof err->msg, fmt, args);
@@ -101,7 +102,24 @@ fg_code fg_fail_errno(fg_error *err, int errnum, const char *where, const char *
     }
     if (strerror_r(errnum, text, sizeof text) != 0)
         snprintf(text, sizeof text, "error %d", errnum);
-    return fg_fail(err, code, where, "%s: %s: %s%s%s", path, what, text, *advice ? "; " : "", advice);
+    fg_fail(err, code, where, "%s: %s: %s%s%s", path, what, text, *advice ? "; " : "", advice);
+    return fg_error_local(err, code);
+}
+
+fg_code fg_error_local(fg_error *err, fg_code code)
+{
+    if (err && code != FG_OK)
+        err->local = true;
+    return code;
+}
+
+const char *fg_error_told(const fg_error *err)
+{
+    if (!err->local)
+        return err->msg;
+    return err->code == FG_ERR_FULL   ? "the server has no space left; try again later"
+           : err->code == FG_ERR_BUSY ? "the server is busy; try again in a while"
+                                      : "something went wrong in the server; its log says what";
 }
 
 fg_code fg_error_prefix(fg_error *err, fg_code code, const char *prefix)

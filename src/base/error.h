@@ -22,6 +22,11 @@ fg_code fg_fail_errno(fg_error *err, int errnum, const char *where, const char *
  */
 fg_code fg_error_prefix(fg_error *err, fg_code code, const char *prefix);
 
+/* Marks what a call that returned code has filled as local, where it failed; returns code. */
+fg_code fg_error_local(fg_error *err, fg_code code);
+/* What may be told to somebody at another machine: the message, unless it is local. */
+const char *fg_error_told(const fg_error *err);
+
 const char *fg_code_name(fg_code code); /* "not_found": stable, used in JSON and in problem documents */
 int fg_code_exit_status(fg_code code);  /* 0, 1 or 2 */
 unsigned fg_code_http_status(fg_code code);

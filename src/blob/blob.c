@@ -46,19 +46,19 @@ static fg_code check_prefix(const char *prefix, fg_error *err)
 fg_code fg_blob_put(fg_blob *blob, const char *key, const void *data, size_t size, fg_error *err)
 {
     fg_code rc = check_key(key, err);
-    return rc == FG_OK ? blob->backend->put(blob, key, data, size, err) : rc;
+    return rc == FG_OK ? fg_error_local(err, blob->backend->put(blob, key, data, size, err)) : rc;
 }
 
 fg_code fg_blob_put_file(fg_blob *blob, const char *key, const char *path, bool take, fg_error *err)
 {
     fg_code rc = check_key(key, err);
-    return rc == FG_OK ? blob->backend->put_file(blob, key, path, take, err) : rc;
+    return rc == FG_OK ? fg_error_local(err, blob->backend->put_file(blob, key, path, take, err)) : rc;
 }
 
 fg_code fg_blob_get(fg_blob *blob, const char *key, fg_buf *out, fg_error *err)
 {
     fg_code rc = check_key(key, err);
-    return rc == FG_OK ? blob->backend->get(blob, key, out, err) : rc;
+    return rc == FG_OK ? fg_error_local(err, blob->backend->get(blob, key, out, err)) : rc;
 }
 
 fg_code fg_blob_get_range(fg_blob *blob, const char *key, uint64_t offset, size_t size, fg_buf *out,
@@ -67,31 +67,32 @@ fg_code fg_blob_get_range(fg_blob *blob, const char *key, uint64_t offset, size_
     fg_code rc = check_key(key, err);
     if (rc == FG_OK && (size == 0 || offset > INT64_MAX - size))
         rc = FG_FAIL(err, FG_ERR_USAGE, "not a range of a blob");
-    return rc == FG_OK ? blob->backend->get_range(blob, key, offset, size, out, err) : rc;
+    return rc == FG_OK ? fg_error_local(err, blob->backend->get_range(blob, key, offset, size, out, err))
+                       : rc;
 }
 
 fg_code fg_blob_get_fd(fg_blob *blob, const char *key, int fd, fg_error *err)
 {
     fg_code rc = check_key(key, err);
-    return rc == FG_OK ? blob->backend->get_fd(blob, key, fd, err) : rc;
+    return rc == FG_OK ? fg_error_local(err, blob->backend->get_fd(blob, key, fd, err)) : rc;
 }
 
 fg_code fg_blob_link(fg_blob *blob, const char *key, int seconds, fg_buf *url, fg_error *err)
 {
     fg_code rc = check_key(key, err);
-    return rc == FG_OK ? blob->backend->link(blob, key, seconds, url, err) : rc;
+    return rc == FG_OK ? fg_error_local(err, blob->backend->link(blob, key, seconds, url, err)) : rc;
 }
 
 fg_code fg_blob_delete(fg_blob *blob, const char *key, fg_error *err)
 {
     fg_code rc = check_key(key, err);
-    return rc == FG_OK ? blob->backend->remove(blob, key, err) : rc;
+    return rc == FG_OK ? fg_error_local(err, blob->backend->remove(blob, key, err)) : rc;
 }
 
 fg_code fg_blob_delete_prefix(fg_blob *blob, const char *prefix, fg_error *err)
 {
     fg_code rc = check_prefix(prefix, err);
-    return rc == FG_OK ? blob->backend->remove_prefix(blob, prefix, err) : rc;
+    return rc == FG_OK ? fg_error_local(err, blob->backend->remove_prefix(blob, prefix, err)) : rc;
 }
 
 fg_code fg_blob_list(fg_blob *blob, const char *prefix,
@@ -99,5 +100,5 @@ fg_code fg_blob_list(fg_blob *blob, const char *prefix,
                      fg_error *err)
 {
     fg_code rc = *prefix ? check_prefix(prefix, err) : FG_OK;
-    return rc == FG_OK ? blob->backend->list(blob, prefix, each, context, err) : rc;
+    return rc == FG_OK ? fg_error_local(err, blob->backend->list(blob, prefix, each, context, err)) : rc;
 }

@@ -199,18 +199,19 @@ void fg_reply_aws_fault(fg_request *r, fg_code code, const fg_error *err)
 {
     const fg_aws_fault fault = fault_of(r, code);
     const unsigned original = r->failed_status ? r->failed_status : fg_code_http_status(code);
+    const char *told = fg_error_told(err);
     char message[sizeof err->msg + 128];
     json_t *document;
     if (fault == FG_AWS_MODEL) {
         snprintf(message, sizeof message, "Received client error (%u) from model with message \"%s\".",
-                 original, err->msg);
-        document = json_pack("{s:s, s:s, s:i, s:s}", "Message", message, "OriginalMessage", err->msg,
+                 original, told);
+        document = json_pack("{s:s, s:s, s:i, s:s}", "Message", message, "OriginalMessage", told,
                              "OriginalStatusCode", (int)original, "LogStreamArn", "");
     } else {
         /* What went wrong inside is for the log: it may name paths of this machine. */
         document = json_pack(
             "{s:s}", "message",
-            fault == FG_AWS_INTERNAL ? "something went wrong in the server; its log says what" : err->msg);
+            fault == FG_AWS_INTERNAL ? "something went wrong in the server; its log says what" : told);
     }
     if (fg_reply_json(r, fg_aws_fault_status(fault), document, NULL) != FG_OK)
         return;

@@ -215,6 +215,8 @@ static fg_code reply_chip(fg_request *r, const char *key, fg_error *err)
         /* A chip never changes, but it may be deleted for good: keep no copy for long, and never a shared
          * one. */
         fg_reply_header(r, "Cache-Control", "private, max-age=300");
+    } else if (rc == FG_ERR_NOT_FOUND) {
+        rc = FG_FAIL(err, rc, "this picture is not kept any more");
     }
     fg_buf_deinit(&image);
     return rc;

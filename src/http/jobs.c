@@ -100,10 +100,10 @@ static json_t *job_json(const fg_job *job)
     for (int i = 1; i < FG_REASON_COUNT; i++)
         if (job->refused[i])
             json_object_set_new(refused, fg_reason_name((fg_reason)i), json_integer(job->refused[i]));
-    json_t *problem =
-        job->state == FG_JOB_FAILED || job->state == FG_JOB_CANCELLED
-            ? json_pack("{s:s, s:s}", "code", fg_code_name(job->error.code), "detail", job->error.msg)
-            : json_null();
+    json_t *problem = job->state == FG_JOB_FAILED || job->state == FG_JOB_CANCELLED
+                          ? json_pack("{s:s, s:s}", "code", fg_code_name(job->error.code), "detail",
+                                      fg_error_told(&job->error))
+                          : json_null();
     return json_pack("{s:s, s:s, s:s, s:o, s:i, s:o, s:o, s:o, s:{s:s, s:I, s:I}, s:I, s:I, s:I, s:o, s:o, "
                      "s:I, s:o, s:O?}",
                      "id", job->id, "kind", fg_job_kind_names[job->order.kind], "state",
@@ -155,6 +155,8 @@ static void end_job(fg_job *job, fg_code rc, const fg_error *err, json_t *result
     job->result = result;
     job->finished_ms = fg_clock_unix_ms();
     job->error = *err;
+    if (err->local && rc != FG_OK)
+        fg_log_write(fg_app_log(job->jobs->app), FG_LOG_WARN, "job %s: %s", job->id, err->msg);
     job->state = rc == FG_OK ? FG_JOB_DONE : rc == FG_ERR_CANCELLED ? FG_JOB_CANCELLED : FG_JOB_FAILED;
     atomic_fetch_add(rc == FG_OK              ? &m->jobs_done
                      : rc == FG_ERR_CANCELLED ? &m->jobs_cancelled

@@ -291,10 +291,14 @@ void fg_reply_problem(fg_request *request, fg_code code, unsigned status, const 
     static const char type[] = "application/problem+json";
     if (status == 0)
         status = fg_code_http_status(code);
-    const char *detail = err->msg;
     /* What went wrong inside is for the log: it may name paths of this machine. */
-    if (status == 500)
-        detail = "something went wrong in the server; its log says what";
+    fg_error told = *err;
+    told.local = told.local || status == 500;
+    if (told.local && status < 500) { /* no fault of the client's */
+        code = FG_ERR_IO;
+        status = 500;
+    }
+    const char *detail = fg_error_told(&told);
     json_t *problem =
         json_pack("{s:s, s:s, s:i, s:s, s:s, s:s}", "type", "about:blank", "title",
                   status == 460 ? "Checksum Mismatch" : MHD_get_reason_phrase_for(status), "status",

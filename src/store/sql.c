@@ -12,7 +12,7 @@ enum {
     WIPE_BUSY_MS = 100, /* readers elsewhere are brief; else it is done with a later write */
 };
 
-fg_code fg_sql_fail(fg_sqlite *s, int result, fg_error *err)
+static fg_code describe(fg_sqlite *s, int result, fg_error *err)
 {
     /* SQLite notes the errno of failed opens only; that of a failed write is still there. */
     const int noted = s->db ? sqlite3_system_errno(s->db) : 0, errnum = noted ? noted : errno;
@@ -56,6 +56,11 @@ fg_code fg_sql_fail(fg_sqlite *s, int result, fg_error *err)
         return FG_FAIL(err, FG_ERR_INTERNAL, "%s: %s (%d)", path, s->db ? sqlite3_errmsg(s->db) : "SQLite",
                        result);
     }
+}
+
+fg_code fg_sql_fail(fg_sqlite *s, int result, fg_error *err)
+{
+    return fg_error_local(err, describe(s, result, err));
 }
 
 /* -- statements -- */

@@ -115,6 +115,23 @@ class Enrolment(unittest.TestCase):
         sources = as_json(server.get(f'/api/v1/members/{member}/sources'))['sources']
         self.assertEqual((sources[0]['name'], sources[0]['kind']), ('ada.mp4', 'video'))
 
+    def test_pictures_that_are_gone_or_broken_tell_no_path(self):
+        member = need_team()['Ada']['result']['id']
+        members = server.data / 'blobs/members'
+        aside = members.rename(members.with_name('aside'))
+        try:
+            gone = server.get(f'/api/v1/members/{member}/portrait')
+            members.write_bytes(b'')  # neither a folder nor a link
+            broken = server.get(f'/api/v1/members/{member}/portrait')
+        finally:
+            members.unlink(missing_ok=True)
+            aside.rename(members)
+        self.assertEqual((gone.status, as_json(gone)['code']), (404, 'not_found'))
+        self.assertEqual((broken.status, as_json(broken)['code']), (500, 'io'))
+        for answer in (gone, broken):
+            self.assertNotIn('/', as_json(answer)['detail'])
+        self.assertIn('something else than a blob', server.said())
+
     def test_a_name_is_taken_once(self):
         need_team()
         answer = server.form('/api/v1/members', [('name', ' ada '), ('role', 'x'), ('video', 'a.mp4', b'x')])

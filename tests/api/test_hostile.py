@@ -352,6 +352,7 @@ class FullDisk(unittest.TestCase):
             # One that does not fit is refused, and leaves nothing.
             big = own.form('/api/v1/members', [('name', 'Big'), ('role', 'x'), ('video', 'big.mp4', bytes(60 << 20))])
             self.assertEqual((big.status, as_json(big)['code']), (507, 'no_space'))
+            self.assertNotIn(str(self.data), big.body.decode())
             tus = {'Tus-Resumable': '1.0.0', 'Upload-Length': str(100 << 20)}
             self.assertEqual(own.post('/api/v1/uploads', headers=tus).status, 507)
             self.assertEqual([p for p in inside.glob('tmp/spool-*/*') if p.name != 'lock'], [])
@@ -367,6 +368,7 @@ class FullDisk(unittest.TestCase):
                 answer = own.post('/api/v1/verify', photo)
                 self.assertEqual((answer.status, as_json(answer)['code']), (507, 'no_space'), answer.body)
                 self.assertNotIn('granted', answer.body.decode())
+                self.assertNotIn(str(self.data), answer.body.decode())
             for answer in (own.post('/api/v1/keys', {}), own.post('/api/v1/train'), own.request('PATCH', '/api/v1/settings', {'every': 9}),
                            own.form('/api/v1/members', [('name', 'Late'), ('role', 'x'), ('video', 'v.mp4', bytes(100000))])):
                 self.assertEqual(answer.status, 507, answer.body)
