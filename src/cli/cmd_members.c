@@ -125,7 +125,7 @@ fg_code fg_cmd_members_remove(fg_cli *cli, fg_error *err)
     else if (rc == FG_OK)
         printf("%s is removed, with %ld template%s and %ld file%s\n", member.name, member.templates,
                fg_cli_s(member.templates), member.sources, fg_cli_s(member.sources));
-    if (rc == FG_OK && version)
+    if (version)
         fg_cli_note(cli, "the others were trained anew as classifier %lld", (long long)version);
     fg_member_deinit(&member);
     return rc;

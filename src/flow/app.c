@@ -84,25 +84,37 @@ static fg_code open_engine(fg_app *app, unsigned parts, fg_error *err)
     return rc != FG_OK && *team.name ? fg_error_prefix(err, rc, "the team's embedder") : rc;
 }
 
-/* What an enrolment, a removal or an export that was killed half way has left. */
-static fg_code sweep(fg_app *app, fg_error *err)
+fg_code fg_app_drop_blobs(fg_app *app, const char *prefix)
+{
+    fg_error why = {0};
+    fg_code rc = fg_blob_delete_prefix(app->blob, prefix, &why);
+    if (rc == FG_OK)
+        rc = fg_store_pending_remove(app->store, prefix, &why);
+    if (rc == FG_OK)
+        return rc;
+    fg_log_write(app->log, FG_LOG_WARN,
+                 "files of a removal or a failed enrolment are still there, and will be tried again: %s",
+                 why.msg);
+    fg_code released = fg_store_pending_release(app->store, prefix, NULL);
+    (void)released; /* else they are tried again once this process is gone */
+    return rc;
+}
+
+void fg_app_sweep(fg_app *app)
 {
     char **prefixes = NULL, tmp[FG_MAX_PATH];
     long count = 0;
+    fg_error err = {0};
     if (fg_path_join(tmp, sizeof tmp, app->settings->data, "tmp", NULL) == FG_OK)
         fg_spool_sweep(tmp);
-    fg_code rc = fg_store_pending_abandoned(app->store, &prefixes, &count, err);
+    if (fg_store_pending_abandoned(app->store, &prefixes, &count, &err) != FG_OK)
+        fg_log_write(app->log, FG_LOG_WARN, "what is left to delete cannot be read: %s", err.msg);
     for (long i = 0; i < count; i++) {
-        if (rc == FG_OK)
-            rc = fg_blob_delete_prefix(app->blob, prefixes[i], err);
-        if (rc == FG_OK)
-            rc = fg_store_pending_remove(app->store, prefixes[i], err);
-        if (rc == FG_OK)
-            fg_log_write(app->log, FG_LOG_INFO, "removed the remains of an interrupted enrolment");
+        if (fg_app_drop_blobs(app, prefixes[i]) == FG_OK)
+            fg_log_write(app->log, FG_LOG_INFO, "deleted what an enrolment or a removal had left");
         free(prefixes[i]);
     }
     free(prefixes);
-    return rc;
 }
 
 static fg_code open_store(fg_app *app, unsigned parts, fg_error *err)
@@ -122,7 +134,8 @@ static fg_code open_store(fg_app *app, unsigned parts, fg_error *err)
         (rc = fg_blob_open_with(&app->blob, app->settings->blob ? app->settings->blob : path, app->settings,
                                 app->log, err)) != FG_OK)
         return rc;
-    return sweep(app, err);
+    fg_app_sweep(app);
+    return FG_OK;
 }
 
 fg_code fg_app_open(fg_app **out, const fg_settings *settings, unsigned parts, const fg_log *log,

@@ -36,6 +36,10 @@ struct fg_worker {
     fg_session *session;
 };
 
+/* Deletes the blobs of a pending prefix that no row names, and ends its pending state. What cannot be deleted
+ * is logged, and left to fg_app_sweep. */
+fg_code fg_app_drop_blobs(fg_app *app, const char *prefix);
+
 /* The active version's classifier, for this embedder; give it back with fg_active_release. Notices a version
  * activated meanwhile, by this or another process. FG_ERR_STATE where nothing is trained, or for another
  * embedder. */

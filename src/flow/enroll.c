@@ -194,9 +194,8 @@ fg_code fg_enroll(fg_worker *worker, const fg_enroll_request *request, fg_enroll
         rc = fg_enrolling_commit(&e, err);
     if (rc == FG_OK)
         rc = fg_record(e.app, &request->actor, "enroll", request->name, err);
-    else if (pending && fg_blob_delete_prefix(e.app->blob, e.prefix, NULL) == FG_OK &&
-             fg_store_pending_remove(e.app->store, e.prefix, NULL) != FG_OK)
-        fg_log_write(e.app->log, FG_LOG_WARN, "the remains of this enrolment are removed at the next start");
+    else if (pending)
+        fg_app_drop_blobs(e.app, e.prefix);
     report->elapsed_ms = fg_clock_monotonic_ms() - start;
     fg_enrolling_deinit(&e);
     return rc;

@@ -33,10 +33,13 @@ enum {
     FG_APP_TEAM_EMBEDDER = 32
 };
 
-/* settings and log are borrowed until the close. Deletes what a killed enrolment or removal left behind. */
+/* settings and log are borrowed until the close. Sweeps, with a store. */
 fg_code fg_app_open(fg_app **app, const fg_settings *settings, unsigned parts, const fg_log *log,
                     fg_error *err) FG_MUST_CHECK;
 void fg_app_close(fg_app *app);
+/* Deletes what an enrolment or a removal left behind that was killed or could not delete it. What cannot be
+ * deleted now either is logged and left to the next time. */
+void fg_app_sweep(fg_app *app);
 const fg_settings *fg_app_settings(const fg_app *app);
 fg_store *fg_app_store(fg_app *app); /* NULL where not asked for; likewise the others */
 fg_blob *fg_app_blob(fg_app *app);
@@ -135,7 +138,8 @@ fg_code fg_member_set(fg_app *app, int64_t member_id, const fg_member_change *ch
 /* Rows, chips, originals and the classifier versions that were learnt from them, for good. Where a version
  * was active and the engine is open, the members who stay are trained anew at once, so that they go on being
  * recognised; *version is that version's number, 0 where there is none (nobody is left, or the training
- * failed, which the log says). */
+ * failed, which the log says). FG_ERR_IO, and not local: the member is removed, but files could not be
+ * deleted; fg_app_sweep will. */
 fg_code fg_member_remove(fg_app *app, int64_t member_id, const fg_actor *actor, int64_t *version,
                          fg_error *err) FG_MUST_CHECK;
 

@@ -41,17 +41,20 @@ fg_code fg_member_remove(fg_app *app, int64_t member_id, const fg_actor *actor, 
         rc = fg_store_version_active(app->store, &before, err);
     if (rc == FG_OK)
         rc = fg_store_member_remove(app->store, member_id, err);
-    if (rc == FG_OK)
-        rc = fg_blob_delete_prefix(app->blob, member.blob_prefix, err);
-    if (rc == FG_OK)
-        rc = fg_store_pending_remove(app->store, member.blob_prefix, err);
+    if (rc != FG_OK)
+        goto done;
+    /* The member is removed, and what follows is done whatever else fails. */
+    const fg_code dropped = fg_app_drop_blobs(app, member.blob_prefix);
     /* The name goes too: an audit that remembers whom it forgot would be no deletion. */
-    if (rc == FG_OK)
-        rc = fg_record(app, actor, "member_remove", "", err);
-    if (rc == FG_OK)
-        rc = fg_store_version_active(app->store, &after, err);
-    if (rc == FG_OK && before && !after && app->engine)
+    rc = fg_record(app, actor, "member_remove", "", err);
+    if (before && app->engine && (fg_store_version_active(app->store, &after, NULL) != FG_OK || !after))
         *version = retrain(app, actor);
+    if (dropped != FG_OK)
+        rc =
+            FG_FAIL(err, FG_ERR_IO,
+                    "the member is removed, but some of the files could not be deleted yet; the server tries "
+                    "again, and so does every command");
+done:
     fg_member_deinit(&member);
     return rc;
 }

@@ -112,8 +112,10 @@ fg_code fg_api_member_remove(fg_request *r, fg_error *err)
     int64_t version;
     fg_actor actor = {r->who, r->address};
     fg_code rc = load_member(r, &member, err);
-    if (rc == FG_OK)
+    if (rc == FG_OK) {
         rc = fg_member_remove(r->server->app, member.id, &actor, &version, err);
+        r->fault_told = rc == FG_ERR_IO;
+    }
     fg_jobs_forget(r->server->jobs);
     fg_member_deinit(&member);
     return rc == FG_OK ? fg_reply_empty(r, 204, err) : rc;

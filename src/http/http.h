@@ -107,6 +107,7 @@ struct fg_request {
     fg_code failed; /* decided before the body was read */
     fg_error failure;
     unsigned failed_status; /* instead of the code's own; 0: the code's */
+    bool fault_told;        /* the message of a 500 is for the client, too, unless it is local */
     char allow[64];         /* of a 405 */
     int retry_after_s;
     double started_ms;

@@ -26,6 +26,7 @@ static void make_round(fg_janitor *j)
         fg_log_write(fg_app_log(j->app), FG_LOG_INFO,
                      "retention: deleted %ld originals, %ld chips and %ld attempts for good", gone.originals,
                      gone.chips, gone.attempts);
+    fg_app_sweep(j->app);
     if (j->also)
         j->also(j->context);
 }

@@ -1,4 +1,5 @@
-/* What is to be done now and then, on a thread of its own: retention, and uploads that nobody finished. */
+/* What is to be done now and then, on a thread of its own: retention, what could not be deleted before,
+ * and uploads that nobody finished. */
 #ifndef FG_HTTP_JANITOR_H
 #define FG_HTTP_JANITOR_H
 

@@ -293,7 +293,7 @@ void fg_reply_problem(fg_request *request, fg_code code, unsigned status, const 
         status = fg_code_http_status(code);
     /* What went wrong inside is for the log: it may name paths of this machine. */
     fg_error told = *err;
-    told.local = told.local || status == 500;
+    told.local = told.local || (status == 500 && !request->fault_told);
     if (told.local && status < 500) { /* no fault of the client's */
         code = FG_ERR_IO;
         status = 500;

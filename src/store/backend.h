@@ -21,6 +21,7 @@ typedef struct fg_store_backend {
                       fg_error *err);
     fg_code (*sources)(fg_store *store, int64_t member_id, fg_source **sources, long *count, fg_error *err);
     fg_code (*pending_add)(fg_store *store, const char *blob_prefix, fg_error *err);
+    fg_code (*pending_release)(fg_store *store, const char *blob_prefix, fg_error *err);
     fg_code (*pending_remove)(fg_store *store, const char *blob_prefix, fg_error *err);
     fg_code (*pending_abandoned)(fg_store *store, char ***prefixes, long *count, fg_error *err);
 

@@ -65,6 +65,7 @@ static const fg_store_backend sqlite_backend = {
     .enroll = fg_sqlite_enroll,
     .sources = fg_sqlite_sources,
     .pending_add = fg_sqlite_pending_add,
+    .pending_release = fg_sqlite_pending_release,
     .pending_remove = fg_sqlite_pending_remove,
     .pending_abandoned = fg_sqlite_pending_abandoned,
     .templates = fg_sqlite_templates,

@@ -37,6 +37,7 @@ fg_code fg_sqlite_sources(fg_store *store, int64_t member_id, fg_source **source
 
 /* sqlite_pending.c */
 fg_code fg_sqlite_pending_add(fg_store *store, const char *blob_prefix, fg_error *err);
+fg_code fg_sqlite_pending_release(fg_store *store, const char *blob_prefix, fg_error *err);
 fg_code fg_sqlite_pending_remove(fg_store *store, const char *blob_prefix, fg_error *err);
 fg_code fg_sqlite_pending_abandoned(fg_store *store, char ***prefixes, long *count, fg_error *err);
 

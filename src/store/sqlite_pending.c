@@ -45,6 +45,17 @@ fg_code fg_sqlite_pending_remove(fg_store *store, const char *blob_prefix, fg_er
     return fg_sql_finish(&q, err);
 }
 
+fg_code fg_sqlite_pending_release(fg_store *store, const char *blob_prefix, fg_error *err)
+{
+    fg_sql q;
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_WRITE,
+                              "UPDATE pending SET host = '', created_ms = 0 WHERE blob_prefix = ?", err);
+    if (rc != FG_OK)
+        return rc;
+    fg_sql_text(&q, blob_prefix);
+    return fg_sql_finish(&q, err);
+}
+
 /* Keys below a prefix are those from "p/" up to "p0", since '0' follows '/'. */
 fg_code fg_sqlite_pending_abandoned(fg_store *store, char ***prefixes, long *count, fg_error *err)
 {

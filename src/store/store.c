@@ -239,6 +239,11 @@ fg_code fg_store_pending_add(fg_store *store, const char *blob_prefix, fg_error 
     return store->backend->pending_add(store, blob_prefix, err);
 }
 
+fg_code fg_store_pending_release(fg_store *store, const char *blob_prefix, fg_error *err)
+{
+    return store->backend->pending_release(store, blob_prefix, err);
+}
+
 fg_code fg_store_pending_remove(fg_store *store, const char *blob_prefix, fg_error *err)
 {
     return store->backend->pending_remove(store, blob_prefix, err);

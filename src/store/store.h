@@ -143,6 +143,8 @@ fg_code fg_store_sources(fg_store *store, int64_t member_id, fg_source **sources
  * blobs are to be deleted. */
 fg_code fg_store_pending_add(fg_store *store, const char *blob_prefix, fg_error *err) FG_MUST_CHECK;
 fg_code fg_store_pending_remove(fg_store *store, const char *blob_prefix, fg_error *err) FG_MUST_CHECK;
+/* Its process has given up: it is abandoned from now on. */
+fg_code fg_store_pending_release(fg_store *store, const char *blob_prefix, fg_error *err) FG_MUST_CHECK;
 /* The abandoned ones, as an array of owned strings; a prefix that live rows use is never among them. A
  * process is known by its id and start time in this boot and this process namespace, so that a new process
  * with its id does not pass for it; what comes from elsewhere (another container, before a restart) counts as

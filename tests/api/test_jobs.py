@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import unittest
 
-from client import PROGRAM, Server, as_json, main, render
+from client import PROGRAM, Server, as_json, main, render, until
 
 
 def setUpModule():
@@ -217,6 +217,42 @@ class Line(unittest.TestCase):
         for path in ('', '/thumbs/0', '/events'):
             self.assertEqual(self.server.get(f'/api/v1/jobs/{job}{path}').status, 404, path)
         self.assertNotIn(name, self.server.get('/api/v1/jobs').body.decode())
+
+    def test_a_removal_that_cannot_delete_the_files_tries_again(self):
+        server = self.server
+        members = server.data / 'blobs/members'
+        before = set(members.glob('*'))
+        job = order(server, 'Gerda', 'otto.jpg')
+        member = server.job(job)['result']['id']
+        folder, = set(members.glob('*')) - before
+        aside = folder.rename(members.with_name('aside'))
+        folder.symlink_to(aside)  # which nothing follows
+        answer = server.request('DELETE', f'/api/v1/members/{member}')
+        self.assertEqual((answer.status, as_json(answer)['code']), (500, 'io'))
+        self.assertIn('the member is removed', as_json(answer)['detail'])
+        self.assertNotIn('/', as_json(answer)['detail'])
+        self.assertIn(str(folder.name), server.said())
+        self.is_gone(job, 'Gerda')
+        self.assertEqual(server.request('DELETE', f'/api/v1/members/{member}').status, 404)
+        self.assertEqual(as_json(server.get('/api/v1/audit?limit=1'))['rows'][0]['action'], 'member_remove')
+        folder.unlink()
+        aside.rename(folder)
+        server.request('PATCH', '/api/v1/settings', {})  # wakes who sweeps
+        until(lambda: not folder.exists(), server=server)
+
+    def test_so_does_an_enrolment_that_came_to_nothing(self):
+        server = self.server
+        members = server.data / 'blobs/members'
+        before = set(members.glob('*/*'))
+        job = order(server, 'Hanna', 'carla.mp4', times=16, every='1')
+        folder, = until(lambda: set(members.glob('*/*')) - before, server=server)
+        folder.joinpath(*'d' * 150).mkdir(parents=True)  # deeper than anything goes
+        self.assertEqual(server.request('DELETE', f'/api/v1/jobs/{job}').status, 200)
+        self.assertEqual(server.job(job)['state'], 'cancelled')
+        self.assertIn('will be tried again', server.said())
+        shutil.rmtree(folder / 'd')
+        server.request('PATCH', '/api/v1/settings', {})
+        until(lambda: not folder.exists(), server=server)
 
     def broken(self, name):
         """An enrolment that fails after its first face."""

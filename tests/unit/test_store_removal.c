@@ -272,6 +272,16 @@ static void prefix_of_a_dead_process_is_abandoned(void **state)
     expect_abandoned(f, 1, "members/zombie/");
 }
 
+static void prefix_that_is_given_up_is_abandoned_at_once(void **state)
+{
+    fixture *f = *state;
+    ok(fg_store_pending_add(f->store, "members/a/", &f->err));
+    ok(fg_store_pending_add(f->store, "members/b/", &f->err));
+    expect_abandoned(f, 0, NULL);
+    ok(fg_store_pending_release(f->store, "members/b/", &f->err));
+    expect_abandoned(f, 1, "members/b/");
+}
+
 static void new_process_with_the_id_of_a_dead_one_is_told_apart(void **state)
 {
     fixture *f = *state;
@@ -334,6 +344,7 @@ int main(void)
         TEST(job_knows_the_member_from_the_enrolment_on),
         TEST(pending_needs_a_prefix_and_is_there_once),
         TEST(prefix_of_a_dead_process_is_abandoned),
+        TEST(prefix_that_is_given_up_is_abandoned_at_once),
         TEST(new_process_with_the_id_of_a_dead_one_is_told_apart),
         TEST(prefix_from_elsewhere_is_given_a_day),
         TEST(prefix_with_live_rows_is_never_abandoned),
