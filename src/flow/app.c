@@ -130,9 +130,7 @@ static fg_code open_store(fg_app *app, unsigned parts, fg_error *err)
                        app->settings->data);
     if ((rc = fg_dir_create(app->settings->data, err)) != FG_OK ||
         (rc = fg_store_open(&app->store, path, false, err)) != FG_OK ||
-        (rc = fg_path_join(path, sizeof path, app->settings->data, "blobs", err)) != FG_OK ||
-        (rc = fg_blob_open_with(&app->blob, app->settings->blob ? app->settings->blob : path, app->settings,
-                                app->log, err)) != FG_OK)
+        (rc = fg_place_open(app, err)) != FG_OK)
         return rc;
     fg_app_sweep(app);
     return FG_OK;
@@ -188,6 +186,7 @@ void fg_app_close(fg_app *app)
     fg_store_close(app->store);
     pthread_mutex_destroy(&app->remote_lock);
     pthread_mutex_destroy(&app->lock);
+    free(app->place);
     free(app->model_path);
     free(app);
 }

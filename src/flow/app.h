@@ -20,6 +20,7 @@ struct fg_app {
     const fg_log *log;
     fg_store *store;
     fg_blob *blob;
+    char *place; /* what the store calls it */
     fg_engine *engine;
     char *model_path;
     pthread_mutex_t lock;
@@ -60,6 +61,9 @@ static inline int64_t fg_segment_of(int64_t source_id, int64_t time_ms)
 
 /* The endpoint that decides, opened once; *remote is NULL where the active classifier does. */
 fg_code fg_app_remote(fg_app *app, fg_remote **remote, fg_error *err) FG_MUST_CHECK;
+
+/* Opens the blobs: where the team's are, or, of a team that has none yet, where the settings say. */
+fg_code fg_place_open(fg_app *app, fg_error *err) FG_MUST_CHECK;
 
 /* The side that pictures are scaled down to before faces are looked for; 0: never. */
 int fg_app_max_side(const fg_app *app);

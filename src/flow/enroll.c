@@ -182,6 +182,8 @@ fg_code fg_enroll(fg_worker *worker, const fg_enroll_request *request, fg_enroll
         rc = fg_store_pending_add(e.app->store, e.prefix, err);
         pending = rc == FG_OK;
     }
+    if (rc == FG_OK)
+        rc = fg_store_place_keep(e.app->store, e.app->place, false, err);
     for (int i = 0; i < request->file_count && rc == FG_OK; i++)
         rc = take_file(&e, i, err);
     if (rc == FG_OK)

@@ -25,6 +25,9 @@ typedef struct fg_store_backend {
     fg_code (*pending_remove)(fg_store *store, const char *blob_prefix, fg_error *err);
     fg_code (*pending_abandoned)(fg_store *store, char ***prefixes, long *count, fg_error *err);
 
+    fg_code (*place)(fg_store *store, char **place, fg_error *err);
+    fg_code (*place_keep)(fg_store *store, const char *place, bool moved, fg_error *err);
+
     fg_code (*templates)(fg_store *store, const char *model_hash, fg_template_set *set, long *stale,
                          fg_error *err);
     fg_code (*template_chips)(fg_store *store, int64_t member_id, fg_template **templates, long *count,

@@ -40,6 +40,8 @@ fg_code fg_sqlite_pending_add(fg_store *store, const char *blob_prefix, fg_error
 fg_code fg_sqlite_pending_release(fg_store *store, const char *blob_prefix, fg_error *err);
 fg_code fg_sqlite_pending_remove(fg_store *store, const char *blob_prefix, fg_error *err);
 fg_code fg_sqlite_pending_abandoned(fg_store *store, char ***prefixes, long *count, fg_error *err);
+fg_code fg_sqlite_place(fg_store *store, char **place, fg_error *err);
+fg_code fg_sqlite_place_keep(fg_store *store, const char *place, bool moved, fg_error *err);
 
 /* sqlite_templates.c */
 fg_code fg_sqlite_templates(fg_store *store, const char *model_hash, fg_template_set *set, long *stale,

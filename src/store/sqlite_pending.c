@@ -4,6 +4,7 @@
 #include "store/sqlite.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Whose process cannot be seen from here is given up after this. */
 static const int64_t patience_ms = 24LL * 3600 * 1000;
@@ -101,4 +102,47 @@ fg_code fg_sqlite_pending_abandoned(fg_store *store, char ***prefixes, long *cou
     *prefixes = items;
     *count = n;
     return FG_OK;
+}
+
+/* -- the place of the blobs -- */
+
+/* With more than that many pending: somebody besides the caller needs it. */
+static fg_code read_place(fg_sqlite *s, int pending, char **place, fg_error *err)
+{
+    fg_sql q;
+    fg_sql_prepare(&q, s,
+                   "SELECT place FROM place WHERE EXISTS (SELECT 1 FROM member) OR "
+                   "(SELECT count(*) FROM pending) > ?");
+    fg_sql_int(&q, pending);
+    fg_code rc = fg_sql_step(&q, err);
+    if (rc == FG_OK && q.row)
+        rc = fg_sql_column_text(&q, 0, place, err);
+    fg_sql_done(&q);
+    return rc;
+}
+
+fg_code fg_sqlite_place(fg_store *store, char **place, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    fg_code rc = fg_sql_begin(s, FG_SQL_READ, err);
+    return rc == FG_OK ? fg_sql_end(s, read_place(s, 0, place, err), err) : rc;
+}
+
+fg_code fg_sqlite_place_keep(fg_store *store, const char *place, bool moved, fg_error *err)
+{
+    fg_sqlite *s = fg_sqlite_of(store);
+    char *kept = NULL;
+    fg_sql q;
+    fg_code rc = fg_sql_begin(s, FG_SQL_WRITE, err);
+    if (rc != FG_OK)
+        return rc;
+    if ((rc = read_place(s, 1, &kept, err)) == FG_OK && kept && !moved && strcmp(kept, place) != 0)
+        rc = FG_FAIL(err, FG_ERR_STATE, "the team's pictures are in %s, not in %s", kept, place);
+    if (rc == FG_OK && (!kept || strcmp(kept, place) != 0)) {
+        fg_sql_prepare(&q, s, "INSERT OR REPLACE INTO place (one, place) VALUES (1, ?)");
+        fg_sql_text(&q, place);
+        rc = fg_sql_run(&q, err);
+    }
+    free(kept);
+    return fg_sql_end(s, rc, err);
 }

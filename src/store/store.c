@@ -258,6 +258,19 @@ fg_code fg_store_pending_abandoned(fg_store *store, char ***prefixes, long *coun
 
 /* -- templates -- */
 
+fg_code fg_store_place(fg_store *store, char **place, fg_error *err)
+{
+    *place = NULL;
+    return store->backend->place(store, place, err);
+}
+
+fg_code fg_store_place_keep(fg_store *store, const char *place, bool moved, fg_error *err)
+{
+    if (!place || !*place)
+        return FG_FAIL(err, FG_ERR_INTERNAL, "no place of blobs");
+    return store->backend->place_keep(store, place, moved, err);
+}
+
 fg_code fg_store_templates(fg_store *store, const char *model_hash, fg_template_set *set, long *stale,
                            fg_error *err)
 {

@@ -152,6 +152,13 @@ fg_code fg_store_pending_release(fg_store *store, const char *blob_prefix, fg_er
 fg_code fg_store_pending_abandoned(fg_store *store, char ***prefixes, long *count,
                                    fg_error *err) FG_MUST_CHECK;
 
+/* Where the blobs are, in the caller's words: remembered from the first enrolment on, for as long as somebody
+ * is enrolled or something is pending. *place: owned, NULL where none is. */
+fg_code fg_store_place(fg_store *store, char **place, fg_error *err) FG_MUST_CHECK;
+/* Remembers it; the caller has a prefix pending. FG_ERR_STATE where another one is remembered, unless moved:
+ * the blobs are there now. */
+fg_code fg_store_place_keep(fg_store *store, const char *place, bool moved, fg_error *err) FG_MUST_CHECK;
+
 /* -- templates -- */
 
 typedef struct fg_template_set { /* columns, count rows, ordered by member, source, frame */

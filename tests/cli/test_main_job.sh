@@ -282,6 +282,32 @@ run 0 train
 run 0 verify ada.jpg
 end
 
+# What is deleted is deleted where it is, whatever the removal is told.
+begin pictures_are_deleted_where_they_are
+kept() { find "$1" -name '*.png' 2>/dev/null | wc -l; }
+run 2 --data place --blob foo enroll --name Ada --role x ada.jpg
+says err "dir:PATH"
+[ ! -e foo ] || { bad=1; echo "  a folder was made"; }
+run 0 --data place --blob dir:./foo enroll --name Ada --role x ada.jpg
+run 0 --data place --blob dir:foo/ enroll --name Bob --role x bob.jpg
+[ "$(kept foo)" -gt 1 ] || { bad=1; echo "  no pictures in foo"; }
+run 1 --data place --blob dir:bar members remove Ada
+one_line err
+says err "$PWD/foo"
+[ ! -e bar ] || { bad=1; echo "  a folder was made"; }
+run 0 --data place members remove Ada
+mv foo bar
+run 0 --data place --blob dir:bar members remove Bob
+says err "from now on"
+is "what is left" "$(kept bar) $(kept foo) $(kept place)" "0 0 0"
+run 0 --data place enroll --name Ada --role x ada.jpg
+[ "$(kept place)" -gt 0 ] || { bad=1; echo "  a team of nobody does not begin anew"; }
+mv place placed
+run 0 --data placed --blob dir:placed/blobs members list
+run 0 --data placed members remove Ada
+is "what is left" "$(kept placed)" 0
+end
+
 begin keys
 run 0 --json keys create --scope verify --label door
 json '.[0].key | startswith("fg_")' true

@@ -218,6 +218,36 @@ static void pending_needs_a_prefix_and_is_there_once(void **state)
     ok(fg_store_pending_remove(f->store, "members/none/", &f->err));
 }
 
+static void place_stays_for_as_long_as_anything_is_there(void **state)
+{
+    fixture *f = *state;
+    char *place = NULL;
+    int64_t id = 0;
+    ok(fg_store_pending_add(f->store, "members/a/", &f->err));
+    ok(fg_store_place_keep(f->store, "dir:blobs", false, &f->err));
+    const team_order order = {
+        .name = "Ann", .role = "r", .prefix = "members/a/", .pending = "members/a/", .templates = 1};
+    ok(team_enroll(f->store, &order, &id, &f->err));
+    ok(fg_store_pending_add(f->store, "members/b/", &f->err));
+    ok(fg_store_place_keep(f->store, "dir:blobs", false, &f->err));
+    fails(fg_store_place_keep(f->store, "s3://faces", false, &f->err), FG_ERR_STATE, "dir:blobs");
+    fails(fg_store_place_keep(f->store, "", false, &f->err), FG_ERR_INTERNAL, "no place");
+    ok(fg_store_member_remove(f->store, id, &f->err));
+    ok(fg_store_pending_remove(f->store, "members/b/", &f->err));
+    ok(fg_store_place(f->store, &place, &f->err)); /* the removed one's pictures are still there */
+    assert_string_equal(place, "dir:blobs");
+    free(place);
+    ok(fg_store_place_keep(f->store, "dir:/elsewhere", true, &f->err));
+    ok(fg_store_pending_remove(f->store, "members/a/", &f->err));
+    ok(fg_store_place(f->store, &place, &f->err));
+    assert_null(place);
+    ok(fg_store_pending_add(f->store, "members/c/", &f->err));
+    ok(fg_store_place_keep(f->store, "s3://faces", false, &f->err));
+    ok(fg_store_place(f->store, &place, &f->err));
+    assert_string_equal(place, "s3://faces");
+    free(place);
+}
+
 /* What a process leaves that adds a prefix and ends. */
 static void add_in_child(fixture *f, const char *prefix, int reap)
 {
@@ -343,6 +373,7 @@ int main(void)
         TEST(removal_takes_the_jobs_along),
         TEST(job_knows_the_member_from_the_enrolment_on),
         TEST(pending_needs_a_prefix_and_is_there_once),
+        TEST(place_stays_for_as_long_as_anything_is_there),
         TEST(prefix_of_a_dead_process_is_abandoned),
         TEST(prefix_that_is_given_up_is_abandoned_at_once),
         TEST(new_process_with_the_id_of_a_dead_one_is_told_apart),
