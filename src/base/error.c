@@ -122,16 +122,36 @@ const char *fg_error_told(const fg_error *err)
                                       : "something went wrong in the server; its log says what";
 }
 
+enum { MAX_PREFIX = 200 };
+
 fg_code fg_error_prefix(fg_error *err, fg_code code, const char *prefix)
 {
     if (err) {
         char msg[sizeof err->msg];
         memcpy(msg, err->msg, sizeof msg);
         size_t room = sizeof err->msg;
-        int n = snprintf(err->msg, room, "%.200s: ", prefix);
+        int n = snprintf(err->msg, room, "%.*s: ", MAX_PREFIX, prefix);
         if (n > 0 && (size_t)n < room)
             snprintf(err->msg + n, room - (size_t)n, "%s", msg);
         code = err->code;
     }
     return code;
+}
+
+void fg_error_rename(fg_error *err, const char *path, const char *name)
+{
+    char key[sizeof err->msg], rest[sizeof err->msg];
+    snprintf(key, sizeof key, "%s", path);
+    char *at = *key ? strstr(err->msg, key) : NULL;
+    if (!at && strlen(key) > MAX_PREFIX) {
+        key[MAX_PREFIX] = 0;
+        at = strstr(err->msg, key);
+    }
+    if (!at)
+        return;
+    const size_t room = sizeof err->msg - (size_t)(at - err->msg);
+    snprintf(rest, sizeof rest, "%s", at + strlen(key));
+    snprintf(at, room, "%s", name);
+    const size_t n = strlen(at);
+    snprintf(at + n, room - n, "%s", rest);
 }

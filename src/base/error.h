@@ -26,6 +26,8 @@ fg_code fg_error_prefix(fg_error *err, fg_code code, const char *prefix);
 fg_code fg_error_local(fg_error *err, fg_code code);
 /* What may be told to somebody at another machine: the message, unless it is local. */
 const char *fg_error_told(const fg_error *err);
+/* Says the name in place of the path: people do not know a file by where it lies here. */
+void fg_error_rename(fg_error *err, const char *path, const char *name);
 
 const char *fg_code_name(fg_code code); /* "not_found": stable, used in JSON and in problem documents */
 int fg_code_exit_status(fg_code code);  /* 0, 1 or 2 */

@@ -254,6 +254,8 @@ fg_code fg_invoke_photo(fg_worker *worker, const fg_invocation *invocation, cons
     if (rc == FG_OK)
         rc = data ? fg_image_decode(&frame, data, size, max_side, &scale, "photo", err)
                   : fg_image_load(&frame, path, max_side, &scale, err);
+    if (rc != FG_OK && path && err)
+        fg_error_rename(err, path, "photo");
     if (rc == FG_OK)
         rc = fg_look_at(worker, &frame, &look, err);
     const bool usable = rc == FG_OK && look.reason == FG_REASON_NONE;

@@ -12,8 +12,12 @@ static fg_code decode(fg_worker *worker, const fg_verify_request *request, fg_fr
                       fg_error *err)
 {
     int max_side = fg_app_max_side(worker->app);
-    if (!request->data)
-        return fg_image_load(frame, request->path, max_side, scale, err);
+    if (!request->data) {
+        fg_code rc = fg_image_load(frame, request->path, max_side, scale, err);
+        if (rc != FG_OK && request->name && err)
+            fg_error_rename(err, request->path, request->name);
+        return rc;
+    }
     return fg_image_decode(frame, request->data, request->size, max_side, scale,
                            request->name ? request->name : "photo", err);
 }

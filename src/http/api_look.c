@@ -27,6 +27,8 @@ static void look(fg_worker *worker, void *context)
     fg_frame frame = {0};
     w->rc = w->path ? fg_image_load(&frame, w->path, MAX_SIDE, &w->scale, &w->err)
                     : fg_image_decode(&frame, w->data, w->size, MAX_SIDE, &w->scale, "photo", &w->err);
+    if (w->rc != FG_OK && w->path)
+        fg_error_rename(&w->err, w->path, "photo");
     if (w->rc == FG_OK)
         w->rc = fg_look_at(worker, &frame, &w->look, &w->err);
     w->width = (int)((double)frame.width * w->scale + 0.5);

@@ -54,23 +54,6 @@ static bool on_progress(void *context, const char *what, long done, long total)
     return !atomic_load(&job->cancel);
 }
 
-/* The work knows the files by their temporary paths; people know them by their names. */
-static void name_the_file(const fg_job_order *order, fg_error *err)
-{
-    for (int i = 0; i < order->file_count; i++) {
-        const char *path = order->files[i].path;
-        char *at = path ? strstr(err->msg, path) : NULL;
-        if (!at)
-            continue;
-        char rest[sizeof err->msg];
-        snprintf(rest, sizeof rest, "%s", at + strlen(path));
-        size_t room = sizeof err->msg - (size_t)(at - err->msg);
-        int n = snprintf(at, room, "%s", order->files[i].name);
-        if (n > 0 && (size_t)n < room)
-            snprintf(at + n, room - (size_t)n, "%s", rest);
-    }
-}
-
 static fg_code run_enroll(fg_job *job, fg_worker *worker, json_t **result, fg_error *err)
 {
     const fg_job_order *o = &job->order;
@@ -100,8 +83,9 @@ static fg_code run_enroll(fg_job *job, fg_worker *worker, json_t **result, fg_er
         .progress = {on_progress, job},
     };
     rc = fg_enroll(worker, &request, &report, err);
-    if (rc != FG_OK && err)
-        name_the_file(o, err);
+    for (int i = 0; i < o->file_count && rc != FG_OK && err; i++)
+        if (o->files[i].path)
+            fg_error_rename(err, o->files[i].path, o->files[i].name);
     *result = fg_enroll_report_json(&report, o->name);
     fg_enroll_report_deinit(&report);
     free(files);

@@ -277,6 +277,13 @@ class Verification(unittest.TestCase):
             answer = server.form('/api/v1/verify' + query, [('photo', 'me.jpg', photo('ada')), *fields])
             self.assertEqual(answer.status, 400, (query, fields))
         self.assertEqual(server.form('/api/v1/verify', [('photo', 'e.jpg', b'')]).status, 422)
+        # A file is called as the client calls it, never as it lies here.
+        detail = json.loads(server.form('/api/v1/verify', [('photo', 'notes.jpg', b'hello')]).body)['detail']
+        self.assertTrue(detail.startswith('notes.jpg: not a photo'), detail)
+        large = b'hello ' * 1000000
+        for path in ('verify', 'look'):
+            detail = json.loads(server.post(f'/api/v1/{path}', large).body)['detail']
+            self.assertTrue(detail.startswith('photo: not a photo'), detail)
 
     def test_detail(self):
         need_team()

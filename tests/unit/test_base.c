@@ -52,6 +52,27 @@ static void error_prefix_keeps_code_and_never_overflows(void **state)
     assert_true(strlen(err.msg) < sizeof err.msg);
 }
 
+static void a_path_in_an_error_becomes_a_name(void **state)
+{
+    fg_error err;
+    char path[300], *longer = path + 1;
+    (void)state;
+    memset(path, 'a', sizeof path - 1);
+    path[0] = '/';
+    path[sizeof path - 1] = 0;
+    fg_fail(&err, FG_ERR_INPUT, "f", "/tmp/x: not a photo");
+    fg_error_rename(&err, "/tmp/x", "me.jpg");
+    assert_string_equal(err.msg, "me.jpg: not a photo");
+    fg_error_rename(&err, "/tmp/x", "else.jpg");
+    fg_error_rename(&err, "", "else.jpg");
+    assert_string_equal(err.msg, "me.jpg: not a photo");
+    fg_error_prefix(&err, FG_ERR_INPUT, path); /* which cuts it */
+    fg_error_rename(&err, path, "me");
+    assert_string_equal(err.msg, "me: me.jpg: not a photo");
+    fg_error_rename(&err, "me.jpg", longer);
+    assert_true(strlen(err.msg) < sizeof err.msg);
+}
+
 static void buf_stops_at_its_cap(void **state)
 {
     (void)state;
@@ -287,6 +308,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(error_has_code_text_and_status),
         cmocka_unit_test(error_prefix_keeps_code_and_never_overflows),
+        cmocka_unit_test(a_path_in_an_error_becomes_a_name),
         cmocka_unit_test(buf_stops_at_its_cap),
         cmocka_unit_test(frame_refuses_what_is_too_large),
         cmocka_unit_test(file_round_trip_is_atomic_and_private),
