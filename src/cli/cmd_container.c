@@ -86,10 +86,11 @@ static void print_result(fg_cli *cli, const fg_container_result *result)
 {
     const fg_train_report *r = &result->report;
     if (cli->settings.json) {
-        fg_cli_print_json(json_pack(
-            "{s:s, s:I, s:i, s:f, s:f, s:o, s:f}", "model", result->model, "rows", (json_int_t)result->rows,
-            "classes", result->classes, "similarity_gate", r->similarity_gate, "far", r->far, "frr",
-            isfinite(r->frr) ? json_real(r->frr) : json_null(), "seconds", r->seconds));
+        fg_cli_print_json(json_pack("{s:o, s:I, s:i, s:o, s:o, s:o, s:f}", "model",
+                                    fg_cli_json_text(result->model), "rows", (json_int_t)result->rows,
+                                    "classes", result->classes, "similarity_gate",
+                                    fg_cli_json_number(r->similarity_gate), "far", fg_cli_json_number(r->far),
+                                    "frr", fg_cli_json_number(r->frr), "seconds", r->seconds));
     } else { /* one metric a word, so that a job's MetricDefinitions find them */
         printf("%s: %ld row%s of %d member%s; far=%.6f; similarity_gate=%.4f; seconds=%.2f", result->model,
                result->rows, fg_cli_s(result->rows), result->classes, fg_cli_s(result->classes), r->far,

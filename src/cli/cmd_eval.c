@@ -23,14 +23,15 @@ fg_code fg_cmd_eval_lfw(fg_cli *cli, fg_error *err)
         return rc;
     if (s->json) {
         json_t *document = json_pack(
-            "{s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:f, s:f, s:f}", "model", info->embedder, "detector",
+            "{s:s, s:s, s:s, s:I, s:I, s:I, s:i, s:o, s:o, s:o}", "model", info->embedder, "detector",
             info->detector, "precision", fg_precision_name(info->precision), "pairs", (json_int_t)r.pairs,
             "images", (json_int_t)r.images, "not_found", (json_int_t)r.not_found, "folds", r.folds,
-            "accuracy", r.accuracy, "accuracy_std", r.accuracy_std, "threshold", r.threshold);
+            "accuracy", fg_cli_json_number(r.accuracy), "accuracy_std", fg_cli_json_number(r.accuracy_std),
+            "threshold", fg_cli_json_number(r.threshold));
         for (int f = 0; f < FG_EVAL_FARS; f++) {
             char key[32];
             snprintf(key, sizeof key, "tar_at_far_1e-%d", (int)lround(-log10(fg_eval_fars[f])));
-            json_object_set_new(document, key, isfinite(r.tar[f]) ? json_real(r.tar[f]) : json_null());
+            json_object_set_new(document, key, fg_cli_json_number(r.tar[f]));
         }
         json_object_set_new(document, "elapsed_ms", json_real(round(r.elapsed_ms)));
         fg_cli_print_json(document);
@@ -71,11 +72,12 @@ fg_code fg_cmd_eval_detect(fg_cli *cli, fg_error *err)
         return rc;
     if (s->json) {
         fg_cli_print_json(json_pack(
-            "{s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "detector", info->detector, "images",
+            "{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o, s:o, s:o, s:f}", "detector", info->detector, "images",
             (json_int_t)r.images, "faces", (json_int_t)r.faces, "found", (json_int_t)r.found, "detections",
-            (json_int_t)r.detections, "false_alarms", (json_int_t)r.false_alarms, "recall", r.recall,
-            "precision", r.precision, "average_precision", r.average_precision, "median_overlap",
-            r.median_overlap, "elapsed_ms", round(r.elapsed_ms)));
+            (json_int_t)r.detections, "false_alarms", (json_int_t)r.false_alarms, "recall",
+            fg_cli_json_number(r.recall), "precision", fg_cli_json_number(r.precision), "average_precision",
+            fg_cli_json_number(r.average_precision), "median_overlap", fg_cli_json_number(r.median_overlap),
+            "elapsed_ms", round(r.elapsed_ms)));
         return FG_OK;
     }
     printf("%s on %ld picture%s with %ld face%s of at least %g pixels\n", info->detector, r.images,

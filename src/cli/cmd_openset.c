@@ -6,16 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static json_t *number(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
 static json_t *rate_json(const fg_rate *r)
 {
     return json_pack("{s:I, s:I, s:o, s:o, s:o, s:o}", "hits", (json_int_t)r->hits, "tries",
-                     (json_int_t)r->tries, "share", number(r->share), "low", number(r->low), "high",
-                     number(r->high), "effective_tries", number(round(r->effective)));
+                     (json_int_t)r->tries, "share", fg_cli_json_number(r->share), "low",
+                     fg_cli_json_number(r->low), "high", fg_cli_json_number(r->high), "effective_tries",
+                     fg_cli_json_number(round(r->effective)));
 }
 
 static json_t *size_json(const fg_openset_size *s, const fg_people *people)
@@ -24,16 +20,16 @@ static json_t *size_json(const fg_openset_size *s, const fg_people *people)
     for (int b = 0; b < FG_RELIABILITY_BINS; b++) {
         double w = s->reliability.bins[b].weight;
         json_array_append_new(bins, json_pack("{s:f, s:o, s:o}", "weight", w, "stated",
-                                              number(s->reliability.bins[b].stated / w), "true",
-                                              number(s->reliability.bins[b].right / w)));
+                                              fg_cli_json_number(s->reliability.bins[b].stated / w), "true",
+                                              fg_cli_json_number(s->reliability.bins[b].right / w)));
     }
-    return json_pack("{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o}", "members", s->members,
-                     "teams", s->teams, "far", rate_json(&s->accepted), "frr", rate_json(&s->refused),
-                     "asked_again", people->embeddings_only ? json_null() : rate_json(&s->asked_again),
-                     "wrong_member", rate_json(&s->wrong), "frr_at_far", number(s->refused_at_far),
-                     "needed_border", number(s->needed_border), "calibration_error",
-                     number(s->calibration_error), "train_ms", s->train_ms, "decide_ms", s->rank_ms,
-                     "reliability", bins);
+    return json_pack(
+        "{s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:f, s:o}", "members", s->members, "teams",
+        s->teams, "far", rate_json(&s->accepted), "frr", rate_json(&s->refused), "asked_again",
+        people->embeddings_only ? json_null() : rate_json(&s->asked_again), "wrong_member",
+        rate_json(&s->wrong), "frr_at_far", fg_cli_json_number(s->refused_at_far), "needed_border",
+        fg_cli_json_number(s->needed_border), "calibration_error", fg_cli_json_number(s->calibration_error),
+        "train_ms", s->train_ms, "decide_ms", s->rank_ms, "reliability", bins);
 }
 
 static json_t *perturbed_json(const fg_openset_perturbed *p)
@@ -63,9 +59,10 @@ static void print_json(const fg_cli *cli, const fg_people *people, const fg_open
         info->embedder, "detector", info->detector, "precision", fg_precision_name(info->precision), "people",
         people->people, "photos", (json_int_t)people->photos, "usable", (json_int_t)r->usable, "unreadable",
         (json_int_t)people->unreadable, "eligible", r->eligible, "enrolment_photos", s->photos, "seed",
-        s->seed, "far_target", s->far, "threshold", s->threshold, "common_look", number(r->common_look),
-        "manifest_look", number(info->common_look > 0 ? info->common_look : (double)NAN), "teams", sizes,
-        "groups", groups, "perturbed", perturbed, "elapsed_ms", round(r->elapsed_ms)));
+        s->seed, "far_target", s->far, "threshold", s->threshold, "common_look",
+        fg_cli_json_number(r->common_look), "manifest_look",
+        fg_cli_json_number(info->common_look > 0 ? info->common_look : (double)NAN), "teams", sizes, "groups",
+        groups, "perturbed", perturbed, "elapsed_ms", round(r->elapsed_ms)));
 }
 
 static void print_size(const fg_openset_size *s, const fg_people *people)

@@ -133,6 +133,10 @@ static int finish(fg_cli *cli, const fg_error *err, fg_code rc)
                     "facegate: cannot write to standard output; free some space or choose another place\n");
         return FG_EXIT_ERROR;
     }
+    if (fg_cli_json_failed()) {
+        fprintf(stderr, "facegate: no JSON could be made of a result\n");
+        return FG_EXIT_ERROR;
+    }
     return cli->status;
 }
 

@@ -3,18 +3,43 @@
 #include "base/clock.h"
 #include "base/text.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+/* Of this process, as its output is. */
+static bool json_failed;
+
 void fg_cli_print_json(json_t *document)
 {
-    if (document && json_dumpf(document, stdout, JSON_COMPACT | JSON_REAL_PRECISION(10)) == 0)
-        putchar('\n');
+    if (!document || json_dumpf(document, stdout, JSON_COMPACT | JSON_REAL_PRECISION(10)) != 0) {
+        json_failed = true;
+        fputs(document ? "" : "{\"error\":{\"code\":\"internal\",\"message\":\"no JSON could be made\"}}",
+              stdout);
+    }
+    putchar('\n');
     json_decref(document);
     fflush(stdout);
+}
+
+bool fg_cli_json_failed(void)
+{
+    return json_failed;
+}
+
+json_t *fg_cli_json_number(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+json_t *fg_cli_json_text(const char *text)
+{
+    char clean[FG_MAX_PATH];
+    fg_text_clean(clean, sizeof clean, text);
+    return json_string(clean);
 }
 
 static void clear_bar(fg_cli *cli)
@@ -31,9 +56,10 @@ void fg_cli_error(fg_cli *cli, const char *input, const fg_error *err)
         return;
     json_t *document = json_object();
     if (input)
-        json_object_set_new(document, "input", json_string(input));
-    json_object_set_new(document, "error",
-                        json_pack("{s:s, s:s}", "code", fg_code_name(err->code), "message", err->msg));
+        json_object_set_new(document, "input", fg_cli_json_text(input));
+    json_object_set_new(
+        document, "error",
+        json_pack("{s:s, s:o}", "code", fg_code_name(err->code), "message", fg_cli_json_text(err->msg)));
     fg_cli_print_json(document);
 }
 

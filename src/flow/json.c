@@ -2,6 +2,7 @@
 #include "flow/app.h"
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -24,6 +25,14 @@ static json_t *strings(char *const *items, int count)
     for (int i = 0; i < count; i++)
         json_array_append_new(array, json_string(items[i]));
     return array;
+}
+
+/* A path from outside may be no UTF-8. */
+static json_t *clean_text(const char *text)
+{
+    char clean[FG_MAX_PATH];
+    fg_text_clean(clean, sizeof clean, text);
+    return json_string(clean);
 }
 
 json_t *fg_time_json(int64_t unix_ms)
@@ -53,17 +62,18 @@ json_t *fg_verification_json(const fg_verification *v, const fg_app *app, const 
     json_t *reasons = json_array();
     for (int i = 0; i < v->decision.reason_count; i++)
         json_array_append_new(reasons, json_string(fg_reason_name(v->decision.reasons[i])));
-    json_t *document = json_pack(
-        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "input", input, "decision",
-        fg_verdict_name(v->decision.verdict), "member", known ? json_string(v->member.name) : json_null(),
-        "role", known ? json_string(v->member.role) : json_null(), "rights",
-        strings(v->member.rights, known ? v->member.right_count : 0), "probability",
-        v->ranked ? fg_number_json(v->ranking.best.probability, 4) : json_null(), "threshold",
-        fg_number_json(v->threshold, 4), "similarity",
-        v->ranked ? fg_number_json(v->ranking.best.similarity, 4) : json_null(), "reasons", reasons, "face",
-        v->face.width > 0 ? fg_face_json(&v->face) : json_null(), "classifier",
-        v->endpoint ? json_null() : json_integer((json_int_t)v->classifier), "model",
-        fg_engine_info_view(app->engine)->embedder, "elapsed_ms", fg_number_json(v->elapsed_ms, 2));
+    json_t *document =
+        json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "input",
+                  clean_text(input), "decision", fg_verdict_name(v->decision.verdict), "member",
+                  known ? json_string(v->member.name) : json_null(), "role",
+                  known ? json_string(v->member.role) : json_null(), "rights",
+                  strings(v->member.rights, known ? v->member.right_count : 0), "probability",
+                  v->ranked ? fg_number_json(v->ranking.best.probability, 4) : json_null(), "threshold",
+                  fg_number_json(v->threshold, 4), "similarity",
+                  v->ranked ? fg_number_json(v->ranking.best.similarity, 4) : json_null(), "reasons", reasons,
+                  "face", v->face.width > 0 ? fg_face_json(&v->face) : json_null(), "classifier",
+                  v->endpoint ? json_null() : json_integer((json_int_t)v->classifier), "model",
+                  fg_engine_info_view(app->engine)->embedder, "elapsed_ms", fg_number_json(v->elapsed_ms, 2));
     if (document && v->endpoint)
         json_object_set_new(document, "endpoint", json_string(v->endpoint));
     return document;

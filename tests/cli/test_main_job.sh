@@ -271,6 +271,19 @@ json 'map(.frame) | .[0:3] | map(tostring) | join(",")' "0,25,50"
 json 'map(.faces | length) | unique | map(tostring) | join(",")' 1
 end
 
+begin json_whatever_the_numbers_and_names
+cp two.jpg $'b\xff.jpg'
+run 0 --json detect $'b\xff.jpg'
+json '.[0] | [.input, (.faces | length | tostring)] | join(" ")' "b?.jpg 2"
+run 3 --json verify $'b\xff.jpg'
+json '.[0].input' "b?.jpg"
+run 1 --json detect $'none\xff.jpg'
+json '.[0] | [.input, .error.code] | join(" ")' "none?.jpg not_found"
+mkdir nobody && cp plain.png nobody && printf '{"plain.png": []}' >boxes.json
+run 0 --json eval detect --images nobody --boxes boxes.json
+json '.[0] | [.faces, .recall, .precision, .median_overlap] | tojson' '[0,null,null,null]'
+end
+
 begin a_removed_member_is_gone
 run 0 members remove "bob b."
 run 3 --json verify bob.jpg
