@@ -79,11 +79,15 @@ typedef fg_code (*fg_handler)(fg_request *request, fg_error *err);
 
 typedef struct fg_route {
     fg_method method;
-    const char *pattern; /* "/api/v1/members/{}": each {} is one part of the path, 1..31 of [A-Za-z0-9_-] */
+    const char *pattern; /* "/api/v1/members/{}": each {} is one part of the path, 1..63 of [A-Za-z0-9_-] */
     unsigned scopes;     /* fg_scope bits, any of which will do; 0: open to all */
     fg_body_kind body;
     uint64_t max_body; /* 0: the setting max_upload_mb */
     fg_handler handle;
+    /* Words apart by spaces: the parameters of its query, and the fields of its form ('@' before those that
+     * are files) or keys of its JSON; "": none. What is not among them is refused, since a misspelt word that
+     * went unnoticed would be a wish that was not granted. NULL: whatever comes is let through. */
+    const char *query, *fields;
 } fg_route;
 
 struct fg_request {
@@ -124,6 +128,13 @@ struct fg_request {
 /* Where the path is known but not with this method, NULL with allow filled ("GET, POST"). */
 const fg_route *fg_route_find(const char *method, const char *path,
                               char params[FG_HTTP_PARAMS][FG_HTTP_PARAM], char *allow, size_t allow_size);
+/* That the route takes every parameter of the query: FG_ERR_USAGE names the first that it does not. */
+fg_code fg_request_check_query(const fg_request *request, fg_error *err) FG_MUST_CHECK;
+/* The same of one field or key, FG_ERR_INPUT, and of all parts of a form; also that there is no body where
+ * none is taken. */
+fg_code fg_request_check_field(const fg_request *request, const char *name, bool file,
+                               fg_error *err) FG_MUST_CHECK;
+fg_code fg_request_check_body(const fg_request *request, fg_error *err) FG_MUST_CHECK;
 /* Whether the address is one of the resumable uploads, whose protocol has rules of its own. */
 bool fg_route_is_upload(const char *path);
 /* Whether the path is there in a container, too: the platform's own contract and nothing else. */
@@ -191,7 +202,7 @@ fg_code fg_reply_empty(fg_request *request, unsigned status, fg_error *err) FG_M
 void fg_reply_header(fg_request *request, const char *name, const char *value); /* after one of these */
 /* An RFC 9457 problem document. */
 void fg_reply_problem(fg_request *request, fg_code code, unsigned status, const fg_error *err);
-/* The body as a JSON object; FG_ERR_INPUT. */
+/* The body as a JSON object, of the route's keys alone; FG_ERR_INPUT. */
 fg_code fg_request_json(const fg_request *request, json_t **object, fg_error *err) FG_MUST_CHECK;
 /* A text of 1..FG_MAX_NAME_BYTES bytes of UTF-8 without control characters, not all spaces; *text is
  * borrowed, NULL where the object has none. FG_ERR_INPUT names the key. */

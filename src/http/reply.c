@@ -330,7 +330,19 @@ fg_code fg_request_json(const fg_request *request, json_t **object, fg_error *er
         *object = NULL;
         return FG_FAIL(err, FG_ERR_INPUT, "the JSON must be an object");
     }
-    return FG_OK;
+    const char *name;
+    json_t *value;
+    fg_code rc = FG_OK;
+    json_object_foreach(*object, name, value)
+    {
+        if ((rc = fg_request_check_field(request, name, false, err)) != FG_OK)
+            break;
+    }
+    if (rc != FG_OK) {
+        json_decref(*object);
+        *object = NULL;
+    }
+    return rc;
 }
 
 bool fg_is_name(const char *text)

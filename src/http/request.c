@@ -152,9 +152,9 @@ static fg_request *new_request(fg_server *server, struct MHD_Connection *connect
     return r;
 }
 
-static const fg_route preflight_route = {FG_OPTIONS,   "(preflight)", 0,
-                                         FG_BODY_NONE, SMALL_BODY,    fg_cors_preflight};
-static const fg_route web_route = {FG_GET, "(page)", 0, FG_BODY_NONE, SMALL_BODY, fg_web_reply};
+static const fg_route preflight_route = {FG_OPTIONS, "(preflight)",     0,    FG_BODY_NONE,
+                                         SMALL_BODY, fg_cors_preflight, NULL, NULL};
+static const fg_route web_route = {FG_GET, "(page)", 0, FG_BODY_NONE, SMALL_BODY, fg_web_reply, NULL, NULL};
 
 /* Route, access, and what the body is to be: everything that the headers decide. */
 static fg_code prepare(fg_request *r, fg_error *err)
@@ -183,6 +183,8 @@ static fg_code prepare(fg_request *r, fg_error *err)
     }
     if (!r->route)
         return FG_FAIL(err, FG_ERR_NOT_FOUND, "there is nothing at this address");
+    if ((rc = fg_request_check_query(r, err)) != FG_OK)
+        return rc;
     uint64_t max = r->route->max_body ? r->route->max_body : (uint64_t)server->settings->max_upload_mb << 20;
     rc = fg_body_init(&r->body, r->route->body, r->connection, server->spool, max, err);
     return rc == FG_OK && r->route->body == FG_BODY_UPLOAD ? fg_api_upload_begin(r, err) : rc;
@@ -270,6 +272,8 @@ static enum MHD_Result answer(fg_request *r)
     fg_code rc = r->failed;
     if (rc == FG_OK)
         rc = fg_body_finish(&r->body, &err);
+    if (rc == FG_OK)
+        rc = fg_request_check_body(r, &err);
     if (rc == FG_OK)
         rc = handle(r, &err);
     /* Now, not after the answer: who has it may count on the upload being gone. */

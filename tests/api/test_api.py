@@ -197,6 +197,54 @@ class Enrolment(unittest.TestCase):
         self.assertNotEqual(first, as_json(server.form('/api/v1/members', fields, headers={'Idempotency-Key': 'k2'}))['job']['id'])
 
 
+class Misspelt(unittest.TestCase):
+    """A word that went unnoticed would be a wish that was not granted, and at a door a right that is not asked for."""
+
+    def refused(self, answer, status, *words):
+        self.assertEqual(answer.status, status, answer.body)
+        for word in words:
+            self.assertIn(word, as_json(answer)['detail'])
+
+    def test_a_right_that_a_door_asks_for(self):
+        need_team()
+        self.refused(server.post('/api/v1/verify?requre=office', photo('bruno')), 400, 'requre', 'require, detail')
+        self.refused(server.post('/api/v1/verify?require=lab&Require=office', photo('bruno')), 400, 'Require')
+        self.refused(server.form('/api/v1/verify', [('photo', 'b.jpg', photo('bruno')), ('requre', 'office')]), 422, 'requre', 'require, photo (a file)')
+        self.refused(server.form('/api/v1/verify', [('photo', 'b.jpg', photo('bruno')), ('require', 'office.txt', b'office')]), 422, 'require')
+        self.refused(server.post('/invocations?requre=office', photo('bruno'), headers={'Content-Type': 'image/jpeg'}), 400, 'requre')
+        answer = server.post('/endpoints/facegate/invocations?requre=office', photo('bruno'), headers={'Content-Type': 'image/jpeg'})
+        self.assertEqual((answer.status, answer.headers['x-amzn-ErrorType']), (400, 'ValidationError'))
+        for path in ('/invocations', '/endpoints/facegate/invocations'):
+            answer = server.post(f'{path}?require=office', photo('bruno'), headers={'Content-Type': 'image/jpeg'})
+            self.assertEqual([d['decision'] for d in as_json(answer)['decisions']], ['denied'])
+
+    def test_fields_of_a_form(self):
+        order, file = [('name', 'Maja'), ('role', 'x')], ('video', 'a.jpg', photo('ada'))
+        for more, word in (([('rights', 'lab'), file], 'rights'), ([('film', 'a.jpg', photo('ada'))], 'film'), ([('video', 'a.jpg'), file], 'video'),
+                           ([('right', 'lab.txt', b'lab'), file], 'right'), ([(b'\xff\x1b'.decode('latin-1'), 'x'), file], '?'), ([('', 'x'), file], '')):
+            self.refused(server.form('/api/v1/members', [*order, *more], headers={'Idempotency-Key': f'misspelt-{word}'}), 422, word)
+        self.refused(server.form('/api/v1/members', [*order, ('rights', 'lab'), file]), 422, 'taken: video (a file), photo (a file), upload, ')
+        server.cleans_up()
+
+    def test_keys_of_json(self):
+        member = f"/api/v1/members/{need_team()['Ada']['result']['id']}"
+        keys = len(as_json(server.get('/api/v1/keys'))['keys'])
+        self.refused(server.post('/api/v1/keys', {'expire_days': 3}), 422, 'expire_days', 'expires_days')
+        self.assertEqual(len(as_json(server.get('/api/v1/keys'))['keys']), keys)
+        self.refused(server.request('PATCH', member, {'role': 'x', 'rigths': ['lab']}), 422, 'rigths', 'name, role, rights')
+        self.assertEqual(as_json(server.get(member))['role'], 'engineer')
+
+    def test_parameters(self):
+        for path in ('audit?decison=granted', 'audit.csv?decison=granted', 'audit.csv?limit=1', 'members?limt=1', 'about?x', 'jobs?open=1&', 'jobs?=1'):
+            self.assertEqual(server.get(f'/api/v1/{path}').status, 200 if path == 'jobs?open=1&' else 400, path)
+        self.refused(server.get('/api/v1/about?%ff%0a' + 'x' * 5000), 400, '??xxx', 'taken: nothing')
+
+    def test_bodies_where_none_is_taken(self):
+        self.refused(server.post('/api/v1/train', {'kernel': 'foo'}), 422, 'no body')
+        self.refused(server.request('GET', '/api/v1/audit', 'decision=granted'), 422, 'no body')
+        self.assertEqual(server.request('POST', '/api/v1/train', iter([b'{', b'}'])).status, 422)
+
+
 class Jobs(unittest.TestCase):
     def events(self, job, headers=None, query=''):
         answer = server.get(f'/api/v1/jobs/{job}/events{query}', headers=headers)

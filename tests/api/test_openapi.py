@@ -58,6 +58,35 @@ def resolve(node):
     return node
 
 
+def parameters(path, operation):
+    """Those of its query."""
+    told = map(resolve, [*document['paths'][path].get('parameters', ()), *operation.get('parameters', ())])
+    return {p['name'] for p in told if p['in'] == 'query'}
+
+
+def fields(operation):
+    """Those of its form and keys of its JSON; '@' before those that are files."""
+    out = set()
+
+    def walk(schema):
+        schema = {**schema, **resolve(schema)} if '$ref' in schema else schema
+        for part in (*schema.get('allOf', ()), *schema.get('oneOf', ())):
+            walk(part)
+        for name, value in schema.get('properties', {}).items():
+            value = resolve(value)
+            out.add('@' * (value.get('items', value).get('format') == 'binary') + name)
+    for kind, content in operation.get('requestBody', {}).get('content', {}).items():
+        if kind in ('application/json', 'multipart/form-data'):
+            walk(content['schema'])
+    return out
+
+
+def an_address(path):
+    for name, value in (('member', '1'), ('chip', '1'), ('job', '0' * 16), ('n', '0'), ('version', '1'), ('upload', '0' * 24), ('key', '0' * 16), ('endpoint', 'facegate')):
+        path = path.replace(f'{{{name}}}', value)
+    return path
+
+
 def find(method, path):
     """The operation of an address; a fixed part goes before a variable one."""
     path = path.split('?')[0]
@@ -124,6 +153,25 @@ class A_Document(unittest.TestCase):
         for path, method, o in operations():
             self.assertEqual(o.get('security') == [], not o.get('x-scopes'), (method, path))
 
+    def test_has_the_words_that_each_route_takes(self):
+        text = (SOURCE / 'src/http/routes.c').read_text()
+        sets = dict(re.findall(r'#define (\w+) "(.*)"', text))
+
+        def words(code):
+            for name, value in sets.items():
+                code = code.replace(name, f'"{value}"')
+            return None if code == 'NULL' else set(' '.join(re.findall('"([^"]*)"', code)).split())
+        table = {(method.lower(), path): (words(query), words(names))
+                 for method, path, query, names in re.findall(r'\{FG_(\w+),\s*"([^"]+)",.* fg_api_\w+, (.*), (.*)\},', text)}
+        self.assertGreater(len(table), 40)
+        for path, method, o in operations():
+            query, names = table.pop((method, re.sub(r'\{\w+\}', '{}', path)))
+            with self.subTest(method=method, path=path):
+                self.assertEqual(parameters(path, o), query or set())
+                if names is not None:
+                    self.assertEqual(fields(o), names)
+        self.assertEqual(table, {})
+
     def test_every_operation_has_a_name_and_all_references_lead_somewhere(self):
         ids = [o['operationId'] for _, _, o in operations()]
         self.assertEqual(len(ids), len(set(ids)))
@@ -144,13 +192,35 @@ class B_Access(unittest.TestCase):
         for path, method, o in operations():
             if not o.get('x-scopes'):
                 continue
-            address = path.replace('{member}', '1').replace('{chip}', '1').replace('{job}', '0' * 16).replace('{n}', '0').replace('{version}', '1') \
-                .replace('{upload}', '0' * 24).replace('{key}', '0' * 16).replace('{endpoint}', 'facegate')
+            address = an_address(path)
             aws = path.startswith('/endpoints/')  # AWS says 403 to whoever it does not know
             self.assertEqual(ask(method.upper(), address, key=False).status, 403 if aws else 401)
             for scope, key in keys.items():
                 if scope not in o['x-scopes']:
                     self.assertEqual(ask(method.upper(), address, key=key).status, 403, (scope, path))
+
+
+    def test_what_is_not_taken_is_refused_and_named(self):
+        for path, method, o in operations():
+            if path == '/ping':
+                continue
+            address, method, kinds = an_address(path), method.upper(), o.get('requestBody', {}).get('content', {})
+            with self.subTest(method=method, path=path):
+                answer = server.request(method, f'{address}?misspelt=1', headers=WEB)
+                self.assertEqual(answer.status, 400, answer.body)
+                self.assertIn('misspelt', as_json(answer).get('detail') or as_json(answer)['message'])
+                if 'image/*' in kinds and path != '/api/v1/verify' or 'application/offset+octet-stream' in kinds:
+                    continue
+                if 'multipart/form-data' in kinds:
+                    answer, word = server.form(address, [('misspelt', '1')]), 'misspelt'
+                elif kinds:
+                    answer, word = server.request(method, address, {'misspelt': 1}, headers=WEB), 'misspelt'
+                else:
+                    answer, word = server.request(method, address, {}, headers=WEB), 'no body'
+                self.assertEqual(answer.status, 404 if (method, path) == ('PATCH', '/api/v1/members/{member}') else 422, answer.body)
+                if answer.status == 422:
+                    self.assertIn(word, as_json(answer)['detail'])
+        self.assertEqual(server.get('/ping?misspelt=1', key=False).status, 200)
 
 
 class C_Use(unittest.TestCase):
