@@ -61,20 +61,19 @@ static void read_name(const char *text)
     check(encodable != NULL);
     json_decref(encodable);
     free(name);
-    check(!fg_is_name(text) || strlen(text) <= FG_MAX_NAME_BYTES);
 }
 
 static void read_body(const uint8_t *data, size_t size)
 {
     fg_request request = {0};
     json_t *object = NULL;
-    const char *text;
+    char name[FG_MAX_NAME_BYTES + 1], again[FG_MAX_NAME_BYTES + 1];
     fg_buf_init(&request.body.memory, FG_BODY_MEMORY);
     if (fg_buf_append(&request.body.memory, data, size, NULL) == FG_OK &&
         fg_request_json(&request, &object, NULL) == FG_OK) {
         check(json_is_object(object));
-        if (fg_json_name(object, "name", &text, NULL) == FG_OK && text)
-            check(fg_is_name(text));
+        if (fg_json_name(object, "name", name, NULL) == FG_OK && *name)
+            check(fg_text_name(again, "name", name, NULL) == FG_OK && strcmp(again, name) == 0);
     }
     json_decref(object);
     fg_buf_deinit(&request.body.memory);

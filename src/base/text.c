@@ -4,9 +4,9 @@
 #include <stdint.h>
 #include <string.h>
 
-/* The length of the well-formed UTF-8 character at p, and its code point; 0 where there is none. */
-static size_t character(const unsigned char *p, uint32_t *code)
+size_t fg_text_character(const void *text, uint32_t *code)
 {
+    const unsigned char *p = text;
     static const struct {
         uint8_t mask, lead;
         uint32_t least; /* below it the form is overlong */
@@ -56,7 +56,7 @@ fg_code fg_text_name(char out[FG_MAX_NAME_BYTES + 1], const char *what, const ch
         return FG_FAIL(err, FG_ERR_LIMIT, "the %s is longer than %d bytes", what, FG_MAX_NAME_BYTES);
     for (size_t i = 0, n; i < size; i += n) {
         uint32_t code = 0;
-        n = character((const unsigned char *)text + i, &code);
+        n = fg_text_character(text + i, &code);
         if (n == 0)
             return FG_FAIL(err, FG_ERR_USAGE, "the %s is not UTF-8", what);
         if (is_hidden(code))
@@ -73,7 +73,7 @@ void fg_text_clean(char *out, size_t out_size, const char *text)
     size_t used = 0;
     for (const unsigned char *p = (const unsigned char *)(text ? text : ""); *p;) {
         uint32_t code = 0;
-        size_t n = character(p, &code);
+        size_t n = fg_text_character(p, &code);
         bool good = n > 0 && !is_hidden(code);
         size_t need = good ? n : 1;
         if (used + need >= out_size)

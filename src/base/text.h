@@ -7,8 +7,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { FG_MAX_KEY_BYTES = 200 };
+
+/* The size in bytes of the character of well-formed UTF-8 (RFC 3629) at p, and its code point; 0 where there
+ * is none. */
+size_t fg_text_character(const void *p, uint32_t *code);
 
 /* A name, a role or a right: spaces, tabs and line ends around it are left out; what remains is 1 to
  * FG_MAX_NAME_BYTES bytes of UTF-8 (RFC 3629) without control characters (C0, DEL, C1, line and paragraph

@@ -1,6 +1,7 @@
 #include "classify/npy.h"
 
 #include "base/half.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -397,26 +398,13 @@ fg_code fg_npy_write_floats(fg_buf *out, const float *data, int dims, const long
 /* One code point of UTF-8, strictly; 0 at the end, -1 where it is not UTF-8. */
 static int32_t next_letter(const char **text)
 {
-    const uint8_t *p = (const uint8_t *)*text;
-    int more = p[0] < 0x80                   ? 0
-               : p[0] >= 0xc2 && p[0] < 0xe0 ? 1
-               : (p[0] & 0xf0) == 0xe0       ? 2
-               : p[0] >= 0xf0 && p[0] < 0xf5 ? 3
-                                             : -1;
-    static const int32_t least[4] = {0, 0x80, 0x800, 0x10000};
-    if (more < 0)
+    uint32_t code = 0;
+    size_t size = fg_text_character(*text, &code);
+    if (size == 0)
         return -1;
-    int32_t u = more == 0 ? p[0] : p[0] & (0x3f >> more);
-    for (int k = 1; k <= more; k++) {
-        if ((p[k] & 0xc0) != 0x80)
-            return -1;
-        u = u << 6 | (p[k] & 0x3f);
-    }
-    if (u < least[more] || u > 0x10ffff || (u >= 0xd800 && u < 0xe000))
-        return -1;
-    if (u)
-        *text += more + 1;
-    return u;
+    if (code)
+        *text += size;
+    return (int32_t)code;
 }
 
 long fg_npy_letters(const char *text)

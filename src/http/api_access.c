@@ -80,15 +80,15 @@ done:
 /* `scopes` is a list; `scope` is one. Neither: verify, which can do least harm. */
 static fg_code read_scopes(const json_t *object, unsigned *scopes, fg_error *err)
 {
-    const char *one = NULL;
+    char one[FG_MAX_NAME_BYTES + 1];
     const json_t *list = json_object_get(object, "scopes");
-    fg_code rc = fg_json_name(object, "scope", &one, err);
+    fg_code rc = fg_json_name(object, "scope", one, err);
     *scopes = 0;
     if (rc != FG_OK)
         return rc;
     if (!list || json_is_null(list))
-        return fg_scopes_parse(scopes, one ? one : "verify", err);
-    if (!json_is_array(list) || json_array_size(list) == 0 || one)
+        return fg_scopes_parse(scopes, *one ? one : "verify", err);
+    if (!json_is_array(list) || json_array_size(list) == 0 || *one)
         return FG_FAIL(err, FG_ERR_INPUT, "scopes: give a list of verify, enroll, audit, admin");
     for (size_t i = 0; i < json_array_size(list); i++) {
         fg_scope scope;
@@ -141,13 +141,13 @@ static fg_code create_aws(fg_request *r, unsigned scopes, const char *label, int
 
 fg_code fg_api_key_create(fg_request *r, fg_error *err)
 {
-    const char *label = NULL;
+    char label[FG_MAX_NAME_BYTES + 1];
     char text[FG_KEY_TEXT] = "", id[17] = "", scope[FG_SCOPES_TEXT];
     json_t *object = NULL;
     unsigned scopes;
     int64_t expires_ms;
     fg_code rc = fg_request_json(r, &object, err);
-    if (rc != FG_OK || (rc = fg_json_name(object, "label", &label, err)) != FG_OK ||
+    if (rc != FG_OK || (rc = fg_json_name(object, "label", label, err)) != FG_OK ||
         (rc = read_scopes(object, &scopes, err)) != FG_OK ||
         (rc = read_expiry(object, &expires_ms, err)) != FG_OK)
         goto done;
@@ -157,19 +157,19 @@ fg_code fg_api_key_create(fg_request *r, fg_error *err)
         goto done;
     }
     if (json_is_true(aws)) {
-        rc = create_aws(r, scopes, label ? label : "", expires_ms, err);
+        rc = create_aws(r, scopes, label, expires_ms, err);
         goto done;
     }
-    if ((rc = fg_access_key_create(fg_app_store(r->server->app), scopes, label ? label : "", expires_ms, text,
-                                   err)) != FG_OK)
+    if ((rc = fg_access_key_create(fg_app_store(r->server->app), scopes, label, expires_ms, text, err)) !=
+        FG_OK)
         goto done;
     (void)sscanf(text, "fg_%16[0-9a-f]", id);
     fg_scopes_text(scopes, scope);
     if ((rc = record(r, "key_create", id, err)) == FG_OK)
         rc = fg_reply_json(r, 201,
                            json_pack("{s:s, s:s, s:s, s:o, s:s, s:o}", "id", id, "key", text, "scope", scope,
-                                     "scopes", given_scopes_json(scopes), "label", label ? label : "",
-                                     "expires", fg_time_json(expires_ms)),
+                                     "scopes", given_scopes_json(scopes), "label", label, "expires",
+                                     fg_time_json(expires_ms)),
                            err);
 done:
     sodium_memzero(text, sizeof text);

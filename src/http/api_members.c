@@ -63,13 +63,17 @@ static fg_code read_rights(const json_t *object, const char *rights[FG_MAX_RIGHT
     *count = -1;
     if (!array || json_is_null(array))
         return FG_OK;
+    char checked[FG_MAX_NAME_BYTES + 1];
     size_t n = json_array_size(array);
     if (!json_is_array(array) || n > FG_MAX_RIGHTS)
         return FG_FAIL(err, FG_ERR_INPUT, "rights: give a list of at most %d texts", FG_MAX_RIGHTS);
     for (size_t i = 0; i < n; i++) {
         rights[i] = json_string_value(json_array_get(array, i));
-        if (!rights[i] || !fg_is_name(rights[i]))
-            return FG_FAIL(err, FG_ERR_INPUT, "rights: each is a text of 1 to %d bytes", FG_MAX_NAME_BYTES);
+        if (!rights[i])
+            return FG_FAIL(err, FG_ERR_INPUT, "rights: each is a text");
+        fg_code rc = fg_request_name(checked, "right", rights[i], err);
+        if (rc != FG_OK)
+            return rc;
     }
     *count = (int)n;
     return FG_OK;
@@ -78,6 +82,7 @@ static fg_code read_rights(const json_t *object, const char *rights[FG_MAX_RIGHT
 fg_code fg_api_member_set(fg_request *r, fg_error *err)
 {
     const char *rights[FG_MAX_RIGHTS];
+    char name[FG_MAX_NAME_BYTES + 1], role[FG_MAX_NAME_BYTES + 1];
     fg_member_change change = {0};
     fg_member member = {0};
     json_t *object = NULL;
@@ -85,10 +90,12 @@ fg_code fg_api_member_set(fg_request *r, fg_error *err)
     int count;
     fg_code rc = load_member(r, &member, err);
     if (rc != FG_OK || (rc = fg_request_json(r, &object, err)) != FG_OK ||
-        (rc = fg_json_name(object, "name", &change.name, err)) != FG_OK ||
-        (rc = fg_json_name(object, "role", &change.role, err)) != FG_OK ||
+        (rc = fg_json_name(object, "name", name, err)) != FG_OK ||
+        (rc = fg_json_name(object, "role", role, err)) != FG_OK ||
         (rc = read_rights(object, rights, &count, err)) != FG_OK)
         goto done;
+    change.name = *name ? name : NULL;
+    change.role = *role ? role : NULL;
     if (count >= 0) {
         change.rights = rights;
         change.right_count = count;
@@ -279,12 +286,13 @@ static bool field_flag(const fg_body *body, const char *name, bool fallback)
 static fg_code copy_field(char **out, const fg_body *body, const char *name, fg_error *err)
 {
     const char *text = fg_body_field(body, name);
+    char trimmed[FG_MAX_NAME_BYTES + 1];
     if (!text)
         return FG_OK;
-    if (!fg_is_name(text))
-        return FG_FAIL(err, FG_ERR_INPUT, "%s: give a text of 1 to %d bytes without control characters", name,
-                       FG_MAX_NAME_BYTES);
-    return (*out = strdup(text)) ? FG_OK : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    fg_code rc = fg_request_name(trimmed, name, text, err);
+    if (rc != FG_OK)
+        return rc;
+    return (*out = strdup(trimmed)) ? FG_OK : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
 }
 
 static fg_code take_file(fg_job_order *order, fg_part *part, fg_error *err)
@@ -315,10 +323,13 @@ static fg_code take_upload(fg_request *r, fg_job_order *order, const char *id, f
 
 static fg_code take_right(fg_job_order *order, const char *text, fg_error *err)
 {
-    if (order->right_count == FG_MAX_RIGHTS || !fg_is_name(text))
-        return FG_FAIL(err, FG_ERR_INPUT, "right: at most %d of them, each a text of 1 to %d bytes",
-                       FG_MAX_RIGHTS, FG_MAX_NAME_BYTES);
-    if (!(order->rights[order->right_count] = strdup(text)))
+    char trimmed[FG_MAX_NAME_BYTES + 1];
+    if (order->right_count == FG_MAX_RIGHTS)
+        return FG_FAIL(err, FG_ERR_INPUT, "right: give at most %d of them", FG_MAX_RIGHTS);
+    fg_code rc = fg_request_name(trimmed, "right", text, err);
+    if (rc != FG_OK)
+        return rc;
+    if (!(order->rights[order->right_count] = strdup(trimmed)))
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     order->right_count++;
     return FG_OK;

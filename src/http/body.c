@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/limits.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,42 +13,16 @@
 static const uint64_t discard_bytes = 64u << 20;
 enum { POST_BUFFER = 64 << 10 };
 
-/* Bytes of the UTF-8 character at p (RFC 3629), 0 where there is none. */
-static size_t utf8_size(const unsigned char *p)
-{
-    size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
-        (*p == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 char *fg_body_safe_name(const char *name)
 {
     char *out = malloc(FG_MAX_NAME_BYTES + 1);
-    size_t at = 0;
     if (!out)
         return NULL;
     for (const char *p = name ? name : ""; *p; p++)
         if (*p == '/' || *p == '\\')
             name = p + 1;
-    for (const unsigned char *p = (const unsigned char *)name; p && *p;) {
-        size_t n = utf8_size(p);
-        if (n == 0 || *p < ' ' || *p == 0x7f) {
-            p++;
-            continue;
-        }
-        if (at + n > FG_MAX_NAME_BYTES)
-            break;
-        memcpy(out + at, p, n);
-        at += n;
-        p += n;
-    }
-    out[at] = 0;
-    if (at == 0 || strcmp(out, ".") == 0 || strcmp(out, "..") == 0)
+    fg_text_clean(out, FG_MAX_NAME_BYTES + 1, name);
+    if (!*out || strcmp(out, ".") == 0 || strcmp(out, "..") == 0)
         memcpy(out, "upload", sizeof "upload");
     return out;
 }

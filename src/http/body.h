@@ -65,7 +65,7 @@ fg_code fg_body_finish(fg_body *body, fg_error *err) FG_MUST_CHECK;
 
 /* The first field of that name, NULL where there is none. */
 const char *fg_body_field(const fg_body *body, const char *name);
-/* A base name: what follows the last slash of either kind, valid UTF-8 without control characters, at most
+/* A base name: what follows the last slash of either kind, as fg_text_clean makes it, at most
  * FG_MAX_NAME_BYTES; "upload" where nothing is left. Owned by the caller; NULL when out of memory. */
 char *fg_body_safe_name(const char *name);
 

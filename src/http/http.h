@@ -98,6 +98,7 @@ struct fg_request {
     char method[12];
     char id[32];
     char params[FG_HTTP_PARAMS][FG_HTTP_PARAM];
+    char required_right[FG_MAX_NAME_BYTES + 1];
     char address[64];
     char who[32]; /* "web:<id of the key that opened the session>", "web", "key:<id>", "key:preset" */
     bool by_session;
@@ -172,8 +173,8 @@ fg_code fg_request_query_int(const fg_request *request, const char *name, int64_
                              int64_t *value, fg_error *err) FG_MUST_CHECK;
 /* The right that a decision is to need: ?require or a field of the form, NULL where there is neither. Only
  * one is taken, and none that is empty: a right that went unnoticed would let in whom it was to keep out.
- * Borrowed. FG_ERR_USAGE. */
-fg_code fg_request_required_right(const fg_request *request, const char **right, fg_error *err) FG_MUST_CHECK;
+ * It lives as long as the request. FG_ERR_USAGE. */
+fg_code fg_request_required_right(fg_request *request, const char **right, fg_error *err) FG_MUST_CHECK;
 char *fg_json_text(json_t *document); /* takes the document; NULL where there is no memory */
 /* Takes the document; NULL is FG_ERR_MEMORY. */
 fg_code fg_reply_json(fg_request *request, unsigned status, json_t *document, fg_error *err) FG_MUST_CHECK;
@@ -204,10 +205,12 @@ void fg_reply_header(fg_request *request, const char *name, const char *value); 
 void fg_reply_problem(fg_request *request, fg_code code, unsigned status, const fg_error *err);
 /* The body as a JSON object, of the route's keys alone; FG_ERR_INPUT. */
 fg_code fg_request_json(const fg_request *request, json_t **object, fg_error *err) FG_MUST_CHECK;
-/* A text of 1..FG_MAX_NAME_BYTES bytes of UTF-8 without control characters, not all spaces; *text is
- * borrowed, NULL where the object has none. FG_ERR_INPUT names the key. */
-fg_code fg_json_name(const json_t *object, const char *key, const char **text, fg_error *err) FG_MUST_CHECK;
-bool fg_is_name(const char *text);
+/* As fg_text_name has it, but always FG_ERR_INPUT: of what was sent. */
+fg_code fg_request_name(char out[FG_MAX_NAME_BYTES + 1], const char *what, const char *text,
+                        fg_error *err) FG_MUST_CHECK;
+/* The same of a key's text; "" where the object has none, or null. */
+fg_code fg_json_name(const json_t *object, const char *key, char out[FG_MAX_NAME_BYTES + 1],
+                     fg_error *err) FG_MUST_CHECK;
 
 /* -- api_audit.c -- */
 

@@ -1,6 +1,8 @@
 /* What a request asks with, and what it is answered with. */
 #include "http/http.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -63,7 +65,7 @@ static enum MHD_Result count_required(void *cls, enum MHD_ValueKind kind, const 
     return MHD_YES;
 }
 
-fg_code fg_request_required_right(const fg_request *request, const char **right, fg_error *err)
+fg_code fg_request_required_right(fg_request *request, const char **right, fg_error *err)
 {
     required found = {0};
     *right = NULL;
@@ -72,9 +74,11 @@ fg_code fg_request_required_right(const fg_request *request, const char **right,
         count_required(&found, MHD_POSTDATA_KIND, request->body.parts[i].name, request->body.parts[i].text);
     if (found.count > 1)
         return FG_FAIL(err, FG_ERR_USAGE, "require: give one right alone");
-    if (found.right && !fg_is_name(found.right))
+    if (!found.count)
+        return FG_OK;
+    if (!found.right || fg_text_name(request->required_right, "right", found.right, NULL) != FG_OK)
         return FG_FAIL(err, FG_ERR_USAGE, "require: give the name of a right");
-    *right = found.right;
+    *right = request->required_right;
     return FG_OK;
 }
 
@@ -345,30 +349,22 @@ fg_code fg_request_json(const fg_request *request, json_t **object, fg_error *er
     return rc;
 }
 
-bool fg_is_name(const char *text)
+fg_code fg_request_name(char out[FG_MAX_NAME_BYTES + 1], const char *what, const char *text, fg_error *err)
 {
-    size_t spaces = 0, n = strlen(text);
-    for (size_t i = 0; i < n; i++) {
-        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f)
-            return false;
-        spaces += text[i] == ' ';
-    }
-    if (n == 0 || n > FG_MAX_NAME_BYTES || spaces == n)
-        return false;
-    json_t *checked = json_string(text); /* refuses what is not UTF-8 */
-    json_decref(checked);
-    return checked != NULL;
+    if (fg_text_name(out, what, text, err) == FG_OK)
+        return FG_OK;
+    if (err)
+        err->code = FG_ERR_INPUT;
+    return FG_ERR_INPUT;
 }
 
-fg_code fg_json_name(const json_t *object, const char *key, const char **text, fg_error *err)
+fg_code fg_json_name(const json_t *object, const char *key, char out[FG_MAX_NAME_BYTES + 1], fg_error *err)
 {
     const json_t *value = json_object_get(object, key);
-    *text = NULL;
+    *out = 0;
     if (!value || json_is_null(value))
         return FG_OK;
-    if (!json_is_string(value) || !fg_is_name(json_string_value(value)))
-        return FG_FAIL(err, FG_ERR_INPUT, "%s: give a text of 1 to %d bytes without control characters", key,
-                       FG_MAX_NAME_BYTES);
-    *text = json_string_value(value);
-    return FG_OK;
+    if (!json_is_string(value))
+        return FG_FAIL(err, FG_ERR_INPUT, "%s: give a text", key);
+    return fg_request_name(out, key, json_string_value(value), err);
 }

@@ -174,6 +174,25 @@ class Enrolment(unittest.TestCase):
                 self.assertIn(word, as_json(answer)['detail'])
         server.cleans_up()
 
+    def test_names_that_look_like_others_are_refused_before_the_work(self):
+        member = f"/api/v1/members/{need_team()['Ada']['result']['id']}"
+        for n, text in enumerate(('A\u202eda', 'Ada\u0085', 'A\ufeffda', '\u2067Ada')):
+            for fields in ([('name', text), ('role', 'x')], [('name', 'X'), ('role', text)], [('name', 'X'), ('role', 'x'), ('right', text)]):
+                answer = server.form('/api/v1/members', [*fields, ('video', 'v.mp4', b'x')], headers={'Idempotency-Key': f'look-alike-{n}-{len(fields)}'})
+                self.assertEqual(answer.status, 422, answer.body)
+                self.assertIn('control character', as_json(answer)['detail'])
+            for body in ({'name': text}, {'role': text}, {'rights': ['lab', text]}):
+                self.assertEqual(server.request('PATCH', member, body).status, 422, body)
+            self.assertEqual(server.post('/api/v1/keys', {'label': text}).status, 422)
+            self.assertEqual(server.form('/api/v1/verify', [('photo', 'a.jpg', photo('ada')), ('require', text)]).status, 400)
+        end = server.enroll(' Eva ', media / 'otto.jpg', '\tx', (' lab ',))
+        self.assertEqual((end['state'], end['subject'], end['result']['member']), ('done', 'Eva', 'Eva'))
+        self.assertEqual(as_json(server.get(f"/api/v1/members/{end['result']['id']}"))['rights'], ['lab'])
+        server.request('DELETE', f"/api/v1/members/{end['result']['id']}")
+        self.assertEqual(as_json(server.post('/api/v1/keys', {'label': ' door\n'}))['label'], 'door')
+        need_team()  # Bruno may enter the lab, with or without spaces around it
+        self.assertEqual(as_json(server.post('/api/v1/verify?require=%20lab%0a', photo('bruno')))['decision'], 'granted')
+
     def test_files_that_are_no_videos(self):
         for name, data, code in [('text.mp4', b'I am a text. ' * 100, ('bad_input', 'unsupported')), ('cut.mp4', b'\0\0\0\x18ftypmp42' + b'\0' * 400, ('bad_input', 'unsupported'))]:
             answer = server.form('/api/v1/members', [('name', 'Nobody'), ('role', 'x'), ('video', name, data)])

@@ -105,7 +105,8 @@ class Protocol(unittest.TestCase):
         for metadata in ('filename ***', ',', 'filename', ' ', 'a b c', 'filename ' + b64(b'x') + ',,'):
             answer = server.post('/api/v1/uploads', headers={**TUS, 'Upload-Length': '5', 'Upload-Metadata': metadata})
             self.assertIn(answer.status, (201,) if metadata in ('filename', ' ') else (400,), metadata)
-        for name, safe in (('../../etc/passwd', 'passwd'), ('', 'upload'), ('a\nb\0.mp4', 'ab.mp4'), ('..', 'upload')):
+        for name, safe in (('../../etc/passwd', 'passwd'), ('', 'upload'), ('a\nb\0.mp4', 'a?b.mp4'), ('..', 'upload'), ('a\u202eb\u0085c\u2028\ufeff.mp4', 'a?b?c??.mp4'),
+                           ('ü' * 150, 'ü' * 100)):
             self.assertEqual(as_json(server.get(create(5, name)))['name'], safe)
 
     def test_termination(self):
