@@ -47,10 +47,11 @@ static fg_part *add_part(fg_body *body, const char *key, const char *filename)
         part->text = calloc(1, FG_BODY_FIELD + 1);
     } else {
         part->filename = fg_body_safe_name(filename);
+        part->sent = strdup(filename);
         part->path = malloc(FG_MAX_PATH);
     }
     body->part_count++;
-    if (filename ? !part->filename || !part->path : !part->text) {
+    if (filename ? !part->filename || !part->sent || !part->path : !part->text) {
         FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
         return NULL;
     }
@@ -70,10 +71,11 @@ static void close_part(fg_part *part)
 }
 
 /* libmicrohttpd announces a part with off 0, possibly twice: once without data, once with the first of it. */
-static bool is_same_part(const fg_part *part, const char *key, const char *filename, uint64_t off)
+static bool is_same_part(const fg_part *part, const char *key, const char *filename, uint64_t off,
+                         size_t size)
 {
-    return off > 0 || (part->size == 0 && strcmp(part->name, key) == 0 && !part->path == !filename &&
-                       (part->fd >= 0 || part->text));
+    return off > 0 || (part->size == 0 && size > 0 && strcmp(part->name, key) == 0 &&
+                       (filename ? part->fd >= 0 && strcmp(part->sent, filename) == 0 : part->text != NULL));
 }
 
 static enum MHD_Result on_part(void *context, enum MHD_ValueKind kind, const char *key, const char *filename,
@@ -91,7 +93,7 @@ static enum MHD_Result on_part(void *context, enum MHD_ValueKind kind, const cha
         FG_FAIL(&body->failure, FG_ERR_INPUT, "the form has a part without a name");
         goto failed;
     }
-    if (!part || !is_same_part(part, key, filename, off)) {
+    if (!part || !is_same_part(part, key, filename, off, size)) {
         if (part)
             close_part(part);
         part = add_part(body, key, filename);
@@ -174,6 +176,7 @@ void fg_body_deinit(fg_body *body)
         free(part->text);
         free(part->path);
         free(part->filename);
+        free(part->sent);
     }
     free(body->parts);
     if (body->path) {

@@ -33,6 +33,7 @@ typedef struct fg_part {
     char *text;     /* of a field; NULL for a file */
     char *path;     /* of a file; NULL for a field */
     char *filename; /* what the client called it, made harmless; for messages and records alone */
+    char *sent;     /* the same as it came, to tell two files apart */
     int fd;
     uint64_t size;
 } fg_part;
