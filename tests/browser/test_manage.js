@@ -135,6 +135,11 @@ await run({
       await told(page, 'The key was revoked.');
       assert.equal((await ask()).status, 401);
     },
+      await form.getByLabel('Use every n-th frame').fill('5');
+      await form.getByLabel('Turned to the side').fill(''); // is not 0
+      await form.getByRole('button', {name: 'Save'}).click();
+      await form.getByText('Give a number from 0 to').waitFor();
+      await form.getByLabel('Turned to the side').fill('35');
 
     async a_key_of_one_scope_sees_its_own_pages({page, server}) {
       const {key} = await (await fetch(`${server.url}/api/v1/keys`, {method: 'POST', headers: {'x-api-key': server.admin_key, 'Content-Type': 'application/json'},

@@ -1,6 +1,7 @@
 // Every page as such: small, its own, strict, usable empty and with odd names, on a phone and by screen readers.
 import assert from 'node:assert/strict';
-import {accessible, at, open, PHONE, render, run, shot} from './app.js';
+import fs from 'node:fs';
+import {accessible, at, DESKTOP, open, PHONE, render, run, shot} from './app.js';
 
 const LIMIT = 100 * 1024; // bytes of a first view, pictures and data and all
 
@@ -77,6 +78,18 @@ await run({
       const all = [['/team', heading('Team')], ['/add', heading('Add')], ['/train', heading('Train')], ['/test', heading('Test')], ['/activity', heading('Activity')],
         ['/settings', heading('Settings')], ['/kiosk', heading('Kiosk')]];
       await Promise.all(all.map(([path, ready]) => weigh(page.context(), server.url + path, ready)));
+    async a_right_that_was_typed_is_no_hindrance({page, server}) {
+      for (const size of [DESKTOP, PHONE]) {
+        await page.setViewportSize(size);
+        await page.goto(`${server.url}/add`);
+        await page.getByLabel('Rights').pressSequentially(`${'first '.repeat(14)},${'second '.repeat(12)}`);
+        await page.getByRole('button', {name: 'Upload and find the face'}).click();
+        await page.getByText('Give a name.').waitFor();
+        assert.equal(await page.locator('.field .tag').count(), 2);
+      }
+      await page.setViewportSize(DESKTOP);
+    },
+
     },
 
     async keys_lead_through_the_page({page, server}) {

@@ -1,12 +1,13 @@
 import {field, h, icon} from './dom.js';
 
-// Rights as tags: typed, ended by Enter or a comma, suggested from those in use.
+// Rights as tags: typed, ended by Enter or a comma, suggested from those in use. What is left in the field when it is left
+// waits for values(): a tag drawn during a click elsewhere would move the button from under the pointer.
 export function rightsInput(start, members) {
   const known = [...new Set(members.flatMap(m => m.rights))].sort();
   let chosen = [...start];
   const input = h('input', {placeholder: 'for example: lab', maxLength: 100, autocomplete: 'off'});
   const box = field('Rights', input, 'Doors or systems that this person may use. Press Enter after each.');
-  const tags = h('div', {class: 'tags reserved'});
+  const tags = h('div', {class: 'tags'});
   const suggestions = h('datalist', {id: 'rights-in-use'}, known.map(r => h('option', {value: r})));
   input.setAttribute('list', 'rights-in-use');
   function draw() {
@@ -22,7 +23,6 @@ export function rightsInput(start, members) {
     if (event.key === 'Enter' && input.value.trim()) { event.preventDefault(); take(); }
     if (event.key === ',') { event.preventDefault(); take(); }
   });
-  input.addEventListener('change', take);
   box.append(tags, suggestions);
   box.values = () => { take(); return chosen; };
   draw();

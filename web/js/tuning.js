@@ -40,7 +40,7 @@ export function tuningSections(settings, mayChange) {
       const usual = (settings.defaults || {})[key];
       const input = h('input', {type: 'number', min, max, step: 'any', value: settings[key], required: true, inputMode: 'decimal', disabled: !mayChange});
       const box = field(label, input, usual === undefined ? hint : `${hint}; usually ${usual}`);
-      controls.set(key, {read: () => Number(input.value), write: v => { input.value = v; }, fail: box.fail});
+      controls.set(key, {read: () => input.value.trim() === '' ? NaN : Number(input.value), write: v => { input.value = v; }, fail: box.fail});
       return box;
     });
     const said = h('div', {'aria-live': 'polite'});
