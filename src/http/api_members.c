@@ -16,8 +16,10 @@ static json_t *member_json(const fg_member *m)
     char portrait[64];
     json_t *document = fg_member_json(m);
     snprintf(portrait, sizeof portrait, "/api/v1/members/%lld/portrait", (long long)m->id);
-    if (document)
+    if (document) {
         json_object_set_new(document, "portrait", m->templates ? json_string(portrait) : json_null());
+        json_object_set_new(document, "added", fg_time_json(m->added_ms));
+    }
     return document;
 }
 

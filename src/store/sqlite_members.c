@@ -7,7 +7,8 @@
 #define MEMBER_COLUMNS                                                                                       \
     "SELECT id, name, role, blob_prefix, created_ms, updated_ms, last_seen_ms, "                             \
     "(SELECT count(*) FROM source WHERE member_id = member.id), "                                            \
-    "(SELECT count(*) FROM template WHERE member_id = member.id) FROM member "
+    "(SELECT count(*) FROM template WHERE member_id = member.id), "                                          \
+    "(SELECT max(created_ms) FROM source WHERE member_id = member.id) FROM member "
 
 static fg_code read_rights(fg_sqlite *s, fg_member *member, fg_error *err)
 {
@@ -44,6 +45,7 @@ static fg_code read_member(const fg_sql *q, void *row, fg_error *err)
     member->last_seen_ms = fg_sql_column_int(q, 6);
     member->sources = (long)fg_sql_column_int(q, 7);
     member->templates = (long)fg_sql_column_int(q, 8);
+    member->added_ms = fg_sql_column_int(q, 9);
     return read_rights(q->store, member, err);
 }
 

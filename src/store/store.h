@@ -43,6 +43,7 @@ typedef struct fg_member {
     int right_count;
     char *blob_prefix; /* "members/<random>/": where the chips and originals of this member are */
     int64_t created_ms, updated_ms, last_seen_ms; /* Unix time; last_seen 0 for never */
+    int64_t added_ms;                             /* of the newest source */
     long sources, templates;
 } fg_member;
 

@@ -27,6 +27,28 @@ await run({
       assert.equal(zip.data.subarray(0, 2).toString(), 'PK');
     },
 
+    async pictures_are_added_and_wait_for_a_training({page, server}) {
+      await page.goto(`${server.url}/add?member=999`);
+      await page.getByRole('heading', {level: 1, name: 'There is no such member'}).waitFor();
+      await accessible(page, 'add-nobody');
+      await page.getByRole('link', {name: 'To the team'}).click();
+      await page.getByRole('link', {name: 'Bruno'}).click();
+      await page.getByRole('link', {name: 'Add video'}).click();
+      await page.getByRole('heading', {level: 1, name: 'Add a video of Bruno'}).waitFor();
+      assert.equal(await page.title(), 'Add a video of Bruno · Facegate');
+      await page.getByLabel('Choose a video or photos').setInputFiles(at('bruno.jpg'));
+      await page.getByRole('button', {name: 'Upload'}).click();
+      await page.getByRole('heading', {level: 1, name: 'Pictures of Bruno were added'}).waitFor();
+      await accessible(page, 'added');
+      await open(page, 'Team');
+      await page.getByText('There are new pictures since the last training.').waitFor();
+      await waitTexts(page.locator('.member .tag.unsure'), ['new pictures']);
+      await accessible(page, 'team-added');
+      await open(page, 'Train');
+      await page.getByText('New since the last training: pictures of Bruno.').waitFor();
+      await accessible(page, 'train-added');
+    },
+
     async a_member_is_edited_and_removed_by_keyboard_alone({page, server}) {
       await page.goto(`${server.url}/team`);
       const card = page.getByRole('link', {name: 'Bruno'});

@@ -99,6 +99,15 @@ await run({
       assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the page');
       await page.keyboard.press('Enter');
       assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+      await page.goto(`${server.url}/add`);
+      const add = () => page.getByRole('button', {name: 'Upload and find the face'}).click();
+      await page.getByLabel('Role', {exact: true}).fill('intern');
+      await page.getByLabel('Name').fill(name.replace('Ü', 'ü')); // another name, to the server
+      await add();
+      await page.getByText('Choose a video, or some photos.').waitFor();
+      await page.getByLabel('Name').fill(name.replace('alert', 'ALERT'));
+      await add();
+      await page.getByText('There is a member of this name already.').waitFor();
       await page.keyboard.press('Tab');
       assert.match(await page.evaluate(() => document.activeElement.textContent), /Add a member/);
       await page.keyboard.press('Enter');

@@ -1,5 +1,5 @@
 import {get} from './api.js';
-import {bar, field, h, icon, note, notice} from './dom.js';
+import {bar, blank, field, h, icon, note, notice} from './dom.js';
 import {filePicker} from './picker.js';
 import {rightsInput, roleInput} from './rights.js';
 import {upload} from './upload.js';
@@ -14,6 +14,8 @@ export async function show(main, go) {
   const [{members}, about] = await Promise.all([get('/api/v1/members'), get('/api/v1/about')]);
   const settings = await get('/api/v1/settings').catch(() => ({every: about.every}));
   const old = members.find(m => String(m.id) === query.get('member'));
+  if (query.has('member') && !old) return main.append(blank('There is no such member', 'Perhaps they were removed meanwhile.', '/team', 'To the team'));
+  if (old) document.title = `Add a video of ${old.name} · Facegate`;
   const name = h('input', {autocomplete: 'off', maxLength: 120, required: true});
   const nameField = field('Name', name, 'As it is to be shown at the door');
   const roleField = roleInput('', members);
@@ -60,7 +62,7 @@ export async function show(main, go) {
     roleField.fail('');
     said.replaceChildren();
     if (!old && !name.value.trim()) return nameField.fail('Give a name.');
-    if (!old && members.some(m => m.name.toLowerCase() === name.value.trim().toLowerCase())) return nameField.fail('There is a member of this name already. Choose another, or add the video on that member’s page.');
+    if (!old && members.some(m => fold(m.name) === fold(name.value.trim()))) return nameField.fail('There is a member of this name already. Choose another, or add the video on that member’s page.');
     if (!old && !roleField.value()) return roleField.fail('Give a role.');
     if (picker.problem()) return said.replaceChildren(note('bad', picker.problem()));
     const progress = bar('Upload'), text = h('p', {class: 'soft number'}, 'Uploading…');
@@ -98,6 +100,9 @@ export async function show(main, go) {
     else picker.release();
   };
 }
+
+// As the server compares names: the letters A to Z alone.
+const fold = text => text.replace(/[A-Z]/g, letter => letter.toLowerCase());
 
 const unfinished = event => event.preventDefault();
 

@@ -27,6 +27,12 @@ export function note(kind, content, iconName) {
   return h('div', {class: `note ${kind}`}, icon(iconName || {good: 'check', info: 'about'}[kind] || 'warn'), h('div', {}, content));
 }
 
+// Instead of a page that there is nothing to show on.
+export function blank(title, text, href, link) {
+  document.title = `${title} · Facegate`;
+  return h('div', {class: 'card first'}, icon('unknown'), h('h1', {}, title), h('p', {}, text), h('a', {class: 'button main', href}, link));
+}
+
 // A labelled control with a hint and a place for what is wrong; read aloud together.
 let fieldCount = 0;
 export function field(label, control, hint) {

@@ -1,7 +1,7 @@
 import {get} from './api.js';
 import {h, icon, note} from './dom.js';
 import {rightTags} from './rights.js';
-import {inUse, trained} from './trained.js';
+import {inUse, trained, untrained} from './trained.js';
 import {plural, when} from './words.js';
 
 export const title = 'Team';
@@ -18,7 +18,7 @@ export async function show(main, go) {
     get('/api/v1/members'), get('/api/v1/about'), get('/api/v1/jobs?open=1').catch(() => ({jobs: []}))]);
   const working = jobs.filter(j => j.kind === 'enroll');
   const active = await trained(about, await inUse(about));
-  const isNew = m => active && m.created > active.created;
+  const news = m => active ? untrained(m, active.created) : '';
   if (!members.length && !working.length) return main.append(h('h1', {class: 'hidden-label'}, 'Team'), firstRun());
   const list = h('ul', {class: 'members'}, members.map(card));
   const nobody = h('p', {class: 'soft', hidden: true}, 'Nobody fits.');
@@ -53,14 +53,16 @@ export async function show(main, go) {
     return h('li', {class: 'card member'}, portrait(m),
       h('div', {class: 'tight'},
         h('h2', {}, h('a', {class: 'cover', href: `/member?id=${m.id}`}, m.name)), h('p', {class: 'soft'}, m.role), rightTags(m.rights)),
-      h('p', {class: 'foot soft small'}, plural(m.templates, 'picture'), isNew(m) ? h('span', {class: 'tag unsure push'}, 'not trained yet')
+      h('p', {class: 'foot soft small'}, plural(m.templates, 'picture'), news(m) ? h('span', {class: 'tag unsure push'}, news(m) === 'member' ? 'not trained yet' : 'new pictures')
         : h('span', {class: 'push'}, m.last_seen ? `seen ${when(m.last_seen)}` : 'not seen yet')));
   }
 
   function nextStep() {
     if (!members.length) return null;
     if (!active) return note('info', h('div', {class: 'row between'}, h('span', {}, 'Next: train, so that Facegate can tell your team apart from everybody else.'), h('a', {class: 'button main', href: '/train'}, 'Train')), 'train');
-    if (members.some(isNew)) return note('unsure', h('div', {class: 'row between'}, h('span', {}, 'The team has grown since the last training. Train again, so that everybody is known.'), h('a', {class: 'button', href: '/train'}, 'Train again')));
+    const grown = members.some(m => news(m) === 'member');
+    if (grown || members.some(news)) return note('unsure', h('div', {class: 'row between'}, h('span', {}, grown ? 'The team has grown since the last training. Train again, so that everybody is known.'
+      : 'There are new pictures since the last training. Train again, so that they count.'), h('a', {class: 'button', href: '/train'}, 'Train again')));
     return null;
   }
   return () => clearInterval(timer);

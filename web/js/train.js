@@ -2,7 +2,7 @@ import {call, follow, get, post} from './api.js';
 import {bar, h, icon, note, notice} from './dom.js';
 import {report} from './report.js';
 import {may} from './session.js';
-import {inUse, trained} from './trained.js';
+import {inUse, trained, untrained} from './trained.js';
 import {exactly, percent, plural, rate, seconds, when} from './words.js';
 
 export const title = 'Train and deploy';
@@ -16,7 +16,7 @@ export async function show(main, go) {
   const active = await inUse(about);
   const pictures = members.reduce((sum, m) => sum + m.templates, 0);
   const known = await trained(about, active), remote = about.train_on === 'sagemaker';
-  const waiting = known ? members.filter(m => m.created > known.created) : members;
+  const waiting = known ? members.filter(m => untrained(m, known.created)) : members;
   const status = h('p', {'aria-live': 'polite'}), progress = bar('Training');
   const cancel = h('button', {onclick: halt}, 'Stop');
   const busy = h('div', {class: 'stack', hidden: true}, status, progress, h('div', {class: 'row'}, cancel));
@@ -39,7 +39,7 @@ export async function show(main, go) {
           h('div', {class: 'row'}, download('/api/v1/dataset.npz', 'Dataset (.npz)'), download('/api/v1/dataset.pickle', 'or .pickle', 'plain small'))),
         step(3, Boolean(known) && !waiting.length, 'Train and deploy', remote ? 'From the numbers a training job on SageMaker learns your team, and an endpoint there decides. That takes some minutes.'
           : 'From the numbers a classifier learns your team, and is put to use at once.',
-          h('p', {class: 'amount'}, !members.length ? 'There is nobody to learn yet.' : waiting.length && known ? `New since the last training: ${waiting.map(m => m.name).join(', ')}.`
+          h('p', {class: 'amount'}, !members.length ? 'There is nobody to learn yet.' : waiting.length && known ? `New since the last training: ${waiting.map(m => untrained(m, known.created) === 'member' ? m.name : `pictures of ${m.name}`).join(', ')}.`
             : known ? `${known.name} knows everybody.` : 'Ready for the first training.'),
           busy, said,
           h('div', {class: 'row'}, members.length ? button : h('a', {class: 'button main', href: '/add'}, icon('plus'), 'Add the first member'), known && h('a', {class: 'button', href: '/test'}, icon('face'), 'Test it')))),

@@ -3,6 +3,9 @@ import {get} from './api.js';
 
 export const inUse = about => about.classifier === null ? null : get(`/api/v1/classifiers/${about.classifier}`).catch(() => null);
 
+// What of a member is not learnt yet: 'member', 'pictures' that were added later, or '' for nothing.
+export const untrained = (m, since) => m.created > since ? 'member' : m.added > since ? 'pictures' : '';
+
 export async function trained(about, active) {
   if (about.endpoint) {
     const {jobs} = await get('/api/v1/jobs').catch(() => ({jobs: []}));

@@ -6,11 +6,13 @@ import {plural, reason} from './words.js';
 const SHOWN = 120; // pictures; a long video has thousands
 
 export async function watch(main, id) {
-  const job = await get(`/api/v1/jobs/${id}`);
+  const [job, {members}] = await Promise.all([get(`/api/v1/jobs/${id}`), get('/api/v1/members')]);
   const who = job.subject || 'This member';
+  const old = members.find(m => m.name === job.subject && m.created < job.created);
   let sampled = 0, found = 0, used = 0;
   const refused = {};
-  const heading = h('h1', {}, `Adding ${who}`);
+  const heading = h('h1');
+  name(old ? `Adding pictures of ${who}` : `Adding ${who}`);
   const status = h('p', {'aria-live': 'polite'}, 'Waiting for its turn…');
   const progress = bar('Frames');
   const count = (label, kind) => { const dd = h('dd', {}, '0'); return {dd, box: h('div', {class: kind}, h('dt', {}, label), dd)}; };
@@ -23,6 +25,11 @@ export async function watch(main, id) {
   const outcome = h('div', {'aria-live': 'polite', class: 'stack'});
   main.append(h('div', {class: 'head'}, heading), h('div', {class: 'stack'}, outcome,
     h('section', {class: 'card stack'}, status, progress, counts, why, actions), pictures));
+
+  function name(text) {
+    heading.textContent = text;
+    document.title = `${text} · Facegate`;
+  }
 
   async function stop() {
     try { await call('DELETE', `/api/v1/jobs/${id}`); } catch (problem) { notice('bad', problem.message); }
@@ -53,14 +60,14 @@ export async function watch(main, id) {
     if (end.state === 'done') return enrolled(end.result, end.faces_found);
     const stopped = end.state === 'cancelled';
     counts.hidden = !sampled;
-    heading.textContent = stopped ? 'Stopped' : `Nothing was added for ${who}`;
+    name(stopped ? 'Stopped' : old ? `No pictures of ${who} were added` : `${who} was not enrolled`);
     status.textContent = 'Nothing was changed.';
     outcome.replaceChildren(note(stopped ? 'info' : 'bad', end.problem ? end.problem.detail : 'The work ended early.'));
-    actions.replaceChildren(h('a', {class: 'button main', href: '/add'}, 'Try again'), h('a', {class: 'button plain', href: '/team'}, 'Back to the team'));
+    actions.replaceChildren(h('a', {class: 'button main', href: old ? `/add?member=${old.id}` : '/add'}, 'Try again'), h('a', {class: 'button plain', href: '/team'}, 'Back to the team'));
   }
 
   function enrolled(r, seen) {
-    heading.textContent = `${who} is enrolled`;
+    name(old ? `Pictures of ${who} were added` : `${who} is enrolled`);
     // The end knows more than who came late has seen.
     frames.dd.textContent = r.frames_sampled;
     faces.dd.textContent = seen;
@@ -68,10 +75,10 @@ export async function watch(main, id) {
     bad.dd.textContent = r.frames_sampled - r.faces_used;
     status.textContent = `${plural(r.faces_used, 'face')} of ${plural(r.frames_sampled, 'frame')} are used`
       + (r.odd ? `; ${plural(r.odd, 'picture')} looked like somebody else and ${r.odd === 1 ? 'was' : 'were'} dropped` : '') + '.';
-    outcome.replaceChildren(note('good', h('div', {class: 'row between'}, h('span', {}, 'Next: train, so that this face is known at the door.'), h('a', {class: 'button main', href: '/train'}, 'Train'))));
+    outcome.replaceChildren(note('good', h('div', {class: 'row between'}, h('span', {}, old ? 'Next: train, so that these pictures count at the door.' : 'Next: train, so that this face is known at the door.'), h('a', {class: 'button main', href: '/train'}, 'Train'))));
     if (r.mostly_unclear) outcome.append(note('unsure', 'The face can hardly be made out. If sunglasses, a mask or a hat cover it, remove the member and add them again without.'));
     if (r.look_alike) outcome.append(note('unsure', `This face is much like that of ${r.look_alike.member}. If it is the same person, remove one of the two.`));
-    actions.replaceChildren(h('a', {class: 'button', href: '/add'}, icon('plus'), 'Add another'), h('a', {class: 'button', href: `/member?id=${r.id}`}, `See ${who}`), h('a', {class: 'button plain', href: '/team'}, 'Back to the team'));
+    actions.replaceChildren(h('a', {class: 'button', href: old ? `/add?member=${old.id}` : '/add'}, icon('plus'), old ? 'Add more' : 'Add another'), h('a', {class: 'button', href: `/member?id=${r.id}`}, `See ${who}`), h('a', {class: 'button plain', href: '/team'}, 'Back to the team'));
   }
 
   return follow(id, {
