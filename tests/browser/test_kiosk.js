@@ -11,6 +11,12 @@ const sign = async (page, state) => (await page.waitForFunction(s => {
   return e && getComputedStyle(e).opacity === '1' && e.querySelector('path').getAttribute('d');
 }, state)).jsonValue();
 
+// Those of this kiosk that are still good.
+async function keysHere(server) {
+  const {keys} = await (await fetch(`${server.url}/api/v1/keys`, {headers: {'x-api-key': server.admin_key}})).json();
+  return keys.filter(k => k.label === 'Kiosk: office' && !k.revoked);
+}
+
 await run({
   camera: 'door.mjpeg',
   prepare: async () => {
@@ -57,13 +63,24 @@ await run({
       assert.equal(await page.getByLabel('Right that is needed here').inputValue(), 'office');
       await page.getByRole('button', {name: 'Lock and start'}).click();
       await screen(page, 'granted');
+      const first = await keysHere(server);
+      await page.getByRole('button', {name: 'Leave the kiosk'}).click();
+      await page.getByRole('heading', {level: 1, name: 'Test'}).waitFor();
+      await page.goto(`${server.url}/signin?next=/kiosk`);
+      await page.getByLabel('Key').fill(server.admin_key);
+      await page.keyboard.press('Enter');
+      await page.getByLabel('Right that is needed here').selectOption('office');
+      await page.getByRole('button', {name: 'Lock and start'}).click();
+      await screen(page, 'granted');
+      // The key that it had before went with the page that knew it.
+      const second = await keysHere(server);
+      assert.ok(first.length === 1 && second.length === 1 && first[0].id !== second[0].id, JSON.stringify([first, second]));
       const may = path => page.evaluate(p => fetch(p).then(r => r.status), path);
       assert.equal(await may('/api/v1/about'), 200);
       page.removeAllListeners('console'); // the next two answers are refusals, as they should be
       assert.equal(await may('/api/v1/members'), 403);
       assert.equal(await may('/api/v1/keys'), 403);
-      const keys = await (await fetch(`${server.url}/api/v1/keys`, {headers: {'x-api-key': server.admin_key}})).json();
-      assert.ok(keys.keys.some(k => k.label === 'Kiosk: office' && k.scope === 'verify'));
+      assert.equal(second[0].scope, 'verify');
     },
 
     // As after a restart of the server, which remembers no session.
@@ -73,9 +90,9 @@ await run({
       await again;
       await screen(page, 'granted');
       assert.equal(new URL(page.url()).pathname, '/kiosk');
-      const {keys} = await (await fetch(`${server.url}/api/v1/keys`, {headers: {'x-api-key': server.admin_key}})).json();
+      const [key] = await keysHere(server);
       const gone = page.waitForURL('**/signin*');
-      await fetch(`${server.url}/api/v1/keys/${keys.find(k => k.label === 'Kiosk: office').id}`, {method: 'DELETE', headers: {'x-api-key': server.admin_key}});
+      await fetch(`${server.url}/api/v1/keys/${key.id}`, {method: 'DELETE', headers: {'x-api-key': server.admin_key}});
       await gone; // a revoked key is no way back
     },
   },

@@ -1,5 +1,5 @@
 // For a tablet at a door: full screen, one question, one answer in colour, sign and words.
-import {get, post, whenSignedOut} from './api.js';
+import {call, get, post, whenSignedOut} from './api.js';
 import {advice, grab, hint, lookThrough, openCamera} from './camera.js';
 import {h, icon, note} from './dom.js';
 import {forgetSession, loadSession, may} from './session.js';
@@ -13,6 +13,7 @@ const LINGER_MS = 9000;      // who stays after an answer is asked about again a
 const SURE_UNKNOWN = 3;      // pictures; one bad picture turns nobody away
 const RENEW_MS = 6 * 3600e3; // well before a session ends
 const RETRY_MS = 3000;       // of signing in again
+const OWN = 'kiosk-key';     // in this browser: the id, no secret, of the key that was made for it last
 
 const answers = {
   granted: {icon: 'check', word: r => `Welcome, ${r.member}`, more: r => r.role},
@@ -62,6 +63,10 @@ export async function show(main, go) {
   async function lockIn() {
     const made = await post('/api/v1/keys', {label: `Kiosk${right ? `: ${right}` : ''}`, scope: 'verify', expires_days: 0});
     key = made.key;
+    // The secret of the one before was in a page that is gone: nobody can use it any more.
+    const before = localStorage.getItem(OWN);
+    localStorage.setItem(OWN, made.id);
+    if (before) await call('DELETE', `/api/v1/keys/${before}`).catch(() => {});
     await post('/signout');
     await post('/signin', {key});
     forgetSession();
