@@ -239,6 +239,8 @@ fg_code fg_web_open(fg_web **web, const char *folder, fg_error *err) FG_MUST_CHE
 void fg_web_close(fg_web *web);
 bool fg_web_has(const fg_web *web, const char *path);
 fg_code fg_web_reply(fg_request *request, fg_error *err) FG_MUST_CHECK;
+bool fg_web_says_missing(const fg_request *request);
+fg_code fg_web_reply_missing(fg_request *request, fg_error *err) FG_MUST_CHECK;
 
 /* -- request.c: what libmicrohttpd calls -- */
 

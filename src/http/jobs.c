@@ -181,7 +181,7 @@ static void interrupt(fg_job *job)
     fg_error why = {0};
     job->state = FG_JOB_QUEUED;
     job->let_go++;
-    if (fg_job_save(job, NULL, &why) != FG_OK)
+    if (fg_job_save(job, false, NULL, &why) != FG_OK)
         fg_log_write(fg_app_log(job->jobs->app), FG_LOG_WARN, "job %s: %s", job->id, why.msg);
     fg_log_write(fg_app_log(job->jobs->app), FG_LOG_INFO,
                  "job %s was interrupted; the next start does it again", job->id);

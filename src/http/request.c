@@ -155,6 +155,8 @@ static fg_request *new_request(fg_server *server, struct MHD_Connection *connect
 static const fg_route preflight_route = {FG_OPTIONS, "(preflight)",     0,    FG_BODY_NONE,
                                          SMALL_BODY, fg_cors_preflight, NULL, NULL};
 static const fg_route web_route = {FG_GET, "(page)", 0, FG_BODY_NONE, SMALL_BODY, fg_web_reply, NULL, NULL};
+static const fg_route missing_route = {FG_GET,     "(no page)",          0,    FG_BODY_NONE,
+                                       SMALL_BODY, fg_web_reply_missing, NULL, NULL};
 
 /* Route, access, and what the body is to be: everything that the headers decide. */
 static fg_code prepare(fg_request *r, fg_error *err)
@@ -171,6 +173,8 @@ static fg_code prepare(fg_request *r, fg_error *err)
         size_t n = strlen(r->allow);
         snprintf(r->allow + n, sizeof r->allow - n, "%sGET, HEAD", n ? ", " : "");
     }
+    if (reads && !r->route && !*r->allow && fg_web_says_missing(r))
+        r->route = &missing_route;
     if (server->artifact && !fg_path_in_container(r->url)) {
         r->route = NULL;
         *r->allow = 0;

@@ -72,6 +72,13 @@ bool fg_web_has(const fg_web *web, const char *path)
     return web && *path == '/' && find(path) >= 0;
 }
 
+/* A browser that was given an address of nothing gets a page that says so; a program gets a problem. */
+bool fg_web_says_missing(const fg_request *r)
+{
+    const char *accept = fg_request_header(r, "Accept");
+    return r->server->web && strncmp(r->url, "/api/", 5) != 0 && accept && strstr(accept, "text/html");
+}
+
 static const char *type_of(const char *name)
 {
     size_t n = strlen(name);
@@ -83,7 +90,7 @@ static const char *type_of(const char *name)
     return "application/octet-stream";
 }
 
-static fg_code reply_from_folder(fg_request *r, const char *name, fg_error *err)
+static fg_code reply_from_folder(fg_request *r, unsigned status, const char *name, fg_error *err)
 {
     char path[FG_MAX_PATH];
     fg_buf file;
@@ -92,7 +99,7 @@ static fg_code reply_from_folder(fg_request *r, const char *name, fg_error *err)
     if (rc == FG_OK && (rc = fg_file_read(path, &file, err)) == FG_OK) {
         uint8_t *data = file.data; /* the reply frees it */
         file.data = NULL;
-        rc = fg_reply_bytes(r, 200, type_of(name), data, file.size, err);
+        rc = fg_reply_bytes(r, status, type_of(name), data, file.size, err);
     }
     fg_buf_deinit(&file);
     return rc;
@@ -106,11 +113,18 @@ fg_code fg_web_reply(fg_request *r, fg_error *err)
     const char *known = fg_request_header(r, "If-None-Match");
     fg_code rc;
     if (web->folder)
-        return reply_from_folder(r, file->name, err);
+        return reply_from_folder(r, 200, file->name, err);
     rc = known && strstr(known, tag)
              ? fg_reply_empty(r, 304, err)
              : fg_reply_static(r, 200, type_of(file->name), file->data, file->size, err);
     fg_reply_header(r, "ETag", tag);
     fg_reply_header(r, "Cache-Control", "no-cache");
     return rc;
+}
+
+fg_code fg_web_reply_missing(fg_request *r, fg_error *err)
+{
+    const fg_embedded *file = &fg_web_files[find("/")];
+    return r->server->web->folder ? reply_from_folder(r, 404, file->name, err)
+                                  : fg_reply_static(r, 404, type_of(file->name), file->data, file->size, err);
 }

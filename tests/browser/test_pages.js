@@ -39,7 +39,22 @@ await run({
       await weigh(page.context(), server.url, p => p.getByRole('button', {name: 'Sign in'}).waitFor());
     },
 
-    async an_empty_server_shows_what_comes_next({page, server}) {
+    async an_address_of_nothing_says_so({page, server, expected}) {
+      expected.add(404);
+      const answer = await page.goto(`${server.url}/no/such`);
+      assert.equal(answer.status(), 404);
+      await page.getByRole('heading', {level: 1, name: 'There is no such page'}).waitFor();
+      await accessible(page, 'missing');
+      await page.getByRole('link', {name: 'To the start'}).click();
+      await page.getByRole('button', {name: 'Sign in'}).waitFor();
+      for (const [path, accept] of [['/no/such', '*/*'], ['/api/v1/nosuch', 'text/html']]) {
+        const problem = await fetch(server.url + path, {headers: {accept}});
+        assert.equal(problem.status, 404);
+        assert.equal(problem.headers.get('content-type'), 'application/problem+json');
+      }
+    },
+
+    async an_empty_server_shows_what_comes_next({page, server, expected}) {
       await page.goto(server.sign_in);
       await page.getByText('No members yet: add the first').waitFor();
       await open(page, 'Train');
@@ -47,6 +62,14 @@ await run({
       await accessible(page, 'train-empty');
       await open(page, 'Test');
       await page.getByText('There are no members yet.').waitFor();
+      expected.add(409);
+      await page.getByLabel('Choose a photo').setInputFiles(at('carla.jpg'));
+      await page.locator('.note').getByText('The team has to be trained before a photo can be tested.').waitFor();
+      await accessible(page, 'test-untrained');
+      fs.writeFileSync(at('empty.jpg'), '');
+      await page.getByLabel('Choose a photo').setInputFiles(at('empty.jpg'));
+      await page.locator('.note').getByText('This file is empty.').waitFor();
+      await accessible(page, 'test-nothing');
       await open(page, 'Activity');
       await page.getByText('Signed in').last().waitFor();
       await open(page, 'About');

@@ -1,7 +1,7 @@
 // Addresses and the frame around the pages. A page is a module with title and show(main, go), loaded when it is
 // first opened; show may return a function that is called when the page is left.
 import {whenSignedOut} from './api.js';
-import {h, icon, note} from './dom.js';
+import {blank, h, icon, note} from './dom.js';
 import {loadSession, may} from './session.js';
 
 // What a page needs is one of these scopes; a page that needs none is there for everybody who is signed in.
@@ -17,6 +17,10 @@ const pages = {
   '/kiosk': {load: () => import('./kiosk.js'), scopes: ['verify'], look: 'kiosk'},
   '/signin': {load: () => import('./signin.js'), scopes: [], look: 'bare', open: true},
 };
+const missing = {
+  load: () => ({title: 'No such page', show: body => body.append(blank('There is no such page', `Nothing is at ${location.pathname}.`, '/', 'To the start'))}),
+  scopes: [], look: 'bare', open: true,
+};
 const links = [
   ['/team', 'Team', 'team'], ['/train', 'Train', 'train'], ['/test', 'Test', 'face'], ['/activity', 'Activity', 'activity'],
   ['/settings', 'Settings', 'settings'], ['/kiosk', 'Kiosk', 'door'], ['/about', 'About', 'about'],
@@ -26,31 +30,26 @@ const main = document.getElementById('main');
 const frame = document.getElementById('bar');
 let leave = null, turn = 0;
 
-function allowed(path) {
-  const {scopes} = pages[path];
-  return !scopes.length || scopes.some(may);
-}
+const allowed = ({scopes}) => !scopes.length || scopes.some(may);
 
 function drawFrame(page) {
   const wide = ['/kiosk', '/about'];
   frame.replaceChildren(
     h('a', {class: 'brand', href: '/'}, h('img', {src: '/icon.svg', alt: ''}), 'Facegate'),
-    h('nav', {'aria-label': 'Pages'}, links.filter(([path]) => allowed(path)).map(([path, name, picture]) =>
+    h('nav', {'aria-label': 'Pages'}, links.filter(([path]) => allowed(pages[path])).map(([path, name, picture]) =>
       h('a', {href: path, class: `${wide.includes(path) ? 'wide' : ''} ${path === '/kiosk' ? 'end' : ''}`, 'aria-current': page.under === path ? 'page' : null},
         icon(picture), h('span', {}, name)))));
 }
 
 async function choose() {
-  const path = location.pathname;
-  if (pages[path] && pages[path].open) return [path, pages[path]];
+  const page = location.pathname === '/' ? null : pages[location.pathname] || missing;
+  if (page && page.open) return page;
   await loadSession();
-  const home = Object.keys(pages).find(allowed);
-  if (path === '/' || !pages[path]) return [home, pages[home]];
-  return [path, pages[path]];
+  return page || Object.values(pages).find(allowed);
 }
 
 // The page that was there stays until the new one has what it shows, so that nothing flickers.
-function put(path, page, module, body) {
+function put(page, body) {
   frame.hidden = Boolean(page.look);
   document.body.className = page.look || '';
   if (!page.look) drawFrame(page);
@@ -63,11 +62,11 @@ async function render(moved) {
   leave = null;
   main.setAttribute('aria-busy', 'true');
   const body = h('div');
-  let page = {}, path = location.pathname, module = {title: 'Facegate'};
+  let page = {};
   try {
-    [path, page] = await choose();
-    module = await page.load();
-    if (!allowed(path)) throw new Error('Your key does not allow this page. Sign in with another key to open it.');
+    page = await choose();
+    const module = await page.load();
+    if (!allowed(page)) throw new Error('Your key does not allow this page. Sign in with another key to open it.');
     document.title = `${module.title} · Facegate`;
     const left = await module.show(body, go);
     if (mine !== turn) return left && left();
@@ -77,7 +76,7 @@ async function render(moved) {
     body.replaceChildren(h('h1', {class: 'hidden-label'}, 'This page cannot be shown'), h('div', {class: 'stack'}, note('bad', problem.message),
       h('div', {class: 'row'}, h('button', {onclick: () => render(true)}, icon('retry'), 'Try again'))));
   }
-  put(path, page, module, body);
+  put(page, body);
   main.removeAttribute('aria-busy');
   const start = body.querySelector('[autofocus]') || (moved && body.querySelector('h1'));
   if (moved) scrollTo(0, 0);

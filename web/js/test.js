@@ -50,6 +50,12 @@ export async function show(main) {
     stage.append(svg);
   }
 
+  // Why there is no answer, in the words of this page.
+  function failure(problem) {
+    if (problem.status !== 409) return note('bad', problem.message);
+    return note('info', h('div', {class: 'row between'}, h('span', {}, 'The team has to be trained before a photo can be tested.'), may('enroll') && h('a', {class: 'button', href: '/train'}, 'Train')));
+  }
+
   async function check(blob) {
     last = blob;
     const mine = live;
@@ -64,8 +70,9 @@ export async function show(main) {
     } catch (problem) {
       if (mine !== live) return null;
       draw(null);
-      outcome.replaceChildren(note('bad', problem.message));
-      said.textContent = problem.message;
+      const why = failure(problem);
+      outcome.replaceChildren(why);
+      said.textContent = why.textContent;
       return null;
     }
   }
@@ -73,6 +80,13 @@ export async function show(main) {
   function take(blob) {
     if (!blob) return;
     stopCamera();
+    last = null;
+    if (!blob.size) {
+      stage.hidden = true;
+      zone.classList.remove('slim');
+      said.textContent = 'This file is empty.';
+      return outcome.replaceChildren(note('bad', 'This file is empty.'));
+    }
     if (picture) URL.revokeObjectURL(picture);
     picture = URL.createObjectURL(blob);
     const image = h('img', {src: picture, alt: 'The photo that is tested'});
