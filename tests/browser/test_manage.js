@@ -113,6 +113,21 @@ await run({
       await page.getByText('Nothing that fits.').waitFor();
     },
 
+    async older_rows_come_once({page, server}) {
+      const api = async (method, path, body) => (await fetch(`${server.url}/api/v1/${path}`, {method, headers: {'x-api-key': server.admin_key, 'Content-Type': 'application/json'}, body: body && JSON.stringify(body)})).json();
+      const {members: [ada]} = await api('GET', 'members');
+      for (let i = 0; i < 64; i++) await api('PATCH', `members/${ada.id}`, {role: `site manager ${i}`});
+      await page.goto(`${server.url}/activity`);
+      const more = page.getByRole('button', {name: 'Show older'}), rows = page.locator('.events li');
+      await more.waitFor();
+      const before = await rows.count();
+      await more.evaluate(e => { e.click(); e.click(); });
+      await more.waitFor({state: 'hidden'});
+      await page.waitForLoadState('networkidle');
+      assert.ok(before < await rows.count());
+      assert.equal(await rows.count(), (await api('GET', 'audit?limit=1000')).rows.length);
+    },
+
     async settings_are_changed_checked_and_put_back({page, server}) {
       await open(page, 'Settings');
       await accessible(page, 'settings');
@@ -120,6 +135,11 @@ await run({
       await form.getByLabel('Use every n-th frame').fill('0');
       await form.getByRole('button', {name: 'Save'}).click();
       await form.getByText('Give a number from 1 to').waitFor();
+      await form.getByLabel('Use every n-th frame').fill('5');
+      await form.getByLabel('Turned to the side').fill(''); // is not 0
+      await form.getByRole('button', {name: 'Save'}).click();
+      await form.getByText('Give a number from 0 to').waitFor();
+      await form.getByLabel('Turned to the side').fill('35');
       await form.getByLabel('Use every n-th frame').fill('7');
       await form.getByRole('button', {name: 'Save'}).click();
       await told(page, 'Saved.');
@@ -157,11 +177,6 @@ await run({
       await told(page, 'The key was revoked.');
       assert.equal((await ask()).status, 401);
     },
-      await form.getByLabel('Use every n-th frame').fill('5');
-      await form.getByLabel('Turned to the side').fill(''); // is not 0
-      await form.getByRole('button', {name: 'Save'}).click();
-      await form.getByText('Give a number from 0 to').waitFor();
-      await form.getByLabel('Turned to the side').fill('35');
 
     async a_key_of_one_scope_sees_its_own_pages({page, server}) {
       const {key} = await (await fetch(`${server.url}/api/v1/keys`, {method: 'POST', headers: {'x-api-key': server.admin_key, 'Content-Type': 'application/json'},

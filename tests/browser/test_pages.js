@@ -78,6 +78,18 @@ await run({
       await page.getByLabel('Right that is needed here').waitFor();
     },
 
+    async a_right_that_was_typed_is_no_hindrance({page, server}) {
+      for (const size of [DESKTOP, PHONE]) {
+        await page.setViewportSize(size);
+        await page.goto(`${server.url}/add`);
+        await page.getByLabel('Rights').pressSequentially(`${'first '.repeat(14)},${'second '.repeat(12)}`);
+        await page.getByRole('button', {name: 'Upload and find the face'}).click();
+        await page.getByText('Give a name.').waitFor();
+        assert.equal(await page.locator('.field .tag').count(), 2);
+      }
+      await page.setViewportSize(DESKTOP);
+    },
+
     async odd_names_are_text({page, server}) {
       const name = '<img src=x onerror=alert(1)> & "Ünï" השם', role = 'r'.repeat(200);
       await page.goto(`${server.url}/add`);
@@ -87,6 +99,15 @@ await run({
       await page.getByLabel('Choose a video or photos').setInputFiles(at('carla.jpg'));
       await page.getByRole('button', {name: 'Upload and find the face'}).click();
       await page.getByRole('heading', {level: 1, name: `${name} is enrolled`}).waitFor();
+      await page.goto(`${server.url}/add`);
+      const add = () => page.getByRole('button', {name: 'Upload and find the face'}).click();
+      await page.getByLabel('Role', {exact: true}).fill('intern');
+      await page.getByLabel('Name').fill(name.replace('Ü', 'ü')); // another name, to the server
+      await add();
+      await page.getByText('Choose a video, or some photos.').waitFor();
+      await page.getByLabel('Name').fill(name.replace('alert', 'ALERT'));
+      await add();
+      await page.getByText('There is a member of this name already.').waitFor();
       await open(page, 'Team');
       assert.deepEqual(await page.locator('.member h2').allTextContents(), [name]);
       assert.deepEqual(await page.locator('.member .tag.accent').allTextContents(), ['<b>lab</b>']);
@@ -101,18 +122,6 @@ await run({
       const all = [['/team', heading('Team')], ['/add', heading('Add')], ['/train', heading('Train')], ['/test', heading('Test')], ['/activity', heading('Activity')],
         ['/settings', heading('Settings')], ['/kiosk', heading('Kiosk')]];
       await Promise.all(all.map(([path, ready]) => weigh(page.context(), server.url + path, ready)));
-    async a_right_that_was_typed_is_no_hindrance({page, server}) {
-      for (const size of [DESKTOP, PHONE]) {
-        await page.setViewportSize(size);
-        await page.goto(`${server.url}/add`);
-        await page.getByLabel('Rights').pressSequentially(`${'first '.repeat(14)},${'second '.repeat(12)}`);
-        await page.getByRole('button', {name: 'Upload and find the face'}).click();
-        await page.getByText('Give a name.').waitFor();
-        assert.equal(await page.locator('.field .tag').count(), 2);
-      }
-      await page.setViewportSize(DESKTOP);
-    },
-
     },
 
     async keys_lead_through_the_page({page, server}) {
@@ -122,15 +131,6 @@ await run({
       assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Skip to the page');
       await page.keyboard.press('Enter');
       assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
-      await page.goto(`${server.url}/add`);
-      const add = () => page.getByRole('button', {name: 'Upload and find the face'}).click();
-      await page.getByLabel('Role', {exact: true}).fill('intern');
-      await page.getByLabel('Name').fill(name.replace('Ü', 'ü')); // another name, to the server
-      await add();
-      await page.getByText('Choose a video, or some photos.').waitFor();
-      await page.getByLabel('Name').fill(name.replace('alert', 'ALERT'));
-      await add();
-      await page.getByText('There is a member of this name already.').waitFor();
       await page.keyboard.press('Tab');
       assert.match(await page.evaluate(() => document.activeElement.textContent), /Add a member/);
       await page.keyboard.press('Enter');
@@ -156,6 +156,19 @@ await run({
       await page.goto(`${server.url}/kiosk`);
       await page.getByRole('button', {name: 'Start as I am'}).click();
       await told();
+    },
+
+    async a_camera_that_does_not_start_is_let_go({page}) {
+      assert.deepEqual(await page.evaluate(async () => {
+        const {openCamera} = await import('/js/camera.js');
+        const canvas = document.createElement('canvas'), video = document.createElement('video');
+        canvas.getContext('2d');
+        const stream = canvas.captureStream();
+        navigator.mediaDevices.getUserMedia = async () => stream;
+        video.play = () => Promise.reject(new Error('no'));
+        const said = await openCamera(video).catch(reason => reason.message);
+        return [said, ...stream.getTracks().map(track => track.readyState)];
+      }), ['The camera cannot be used: no', 'ended']);
     },
 
     async hints_say_what_to_do_better({page}) {

@@ -10,7 +10,7 @@ const PAGE = 60, POLL_MS = 4000;
 export async function show(main) {
   const [{members}] = await Promise.all([may('enroll') ? get('/api/v1/members') : {members: []}, nameKeys()]);
   const start = new URLSearchParams(location.search);
-  let next = null, lastDay = '', turn = 0, newest = 0;
+  let next = null, lastDay = '', turn = 0, newest = 0, loading = 0;
   const option = ([value, text]) => h('option', {value}, text);
   const group = (label, options) => h('optgroup', {label}, options.map(option));
   const kind = h('select', {id: 'kind', onchange: again}, option(['', 'Everything']),
@@ -22,7 +22,7 @@ export async function show(main) {
   const source = h('input', {id: 'source', type: 'search', placeholder: 'Address', onchange: again, maxLength: 64});
   const csv = h('a', {class: 'button', download: ''}, icon('down'), 'CSV');
   const list = h('div', {class: 'stack'}), said = h('div', {'aria-live': 'polite'});
-  const more = h('button', {onclick: () => load(turn), hidden: true}, 'Show older');
+  const more = h('button', {onclick: () => loading || load(turn), hidden: true}, 'Show older');
   const labelled = (label, control) => h('div', {class: 'field'}, h('label', {htmlFor: control.id}, label), control);
 
   main.append(
@@ -57,7 +57,8 @@ export async function show(main) {
     q.set('limit', PAGE);
     if (next) q.set('before', next);
     let page;
-    try { page = await get(`/api/v1/audit?${q}`); } catch (problem) { return said.replaceChildren(note('bad', problem.message)); }
+    loading++;
+    try { page = await get(`/api/v1/audit?${q}`); } catch (problem) { return said.replaceChildren(note('bad', problem.message)); } finally { loading--; }
     if (mine !== turn) return;
     if (fresh) {
       list.replaceChildren();

@@ -7,12 +7,15 @@ const LOOK_SIDE = 640, LOOK_EVERY_MS = 280;
 
 export async function openCamera(video) {
   if (!navigator.mediaDevices) throw new Error('This browser gives the camera only over HTTPS, or on localhost.');
+  let stream = null;
+  const close = () => { for (const track of stream.getTracks()) track.stop(); video.srcObject = null; };
   try {
-    const stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: 1280}, height: {ideal: 720}}, audio: false});
+    stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: 1280}, height: {ideal: 720}}, audio: false});
     video.srcObject = stream;
     await video.play();
-    return () => { for (const track of stream.getTracks()) track.stop(); video.srcObject = null; };
+    return close;
   } catch (reason) {
+    if (stream) close();
     throw new Error({
       NotAllowedError: 'The camera was not allowed. Allow it in the address bar and try again.',
       NotFoundError: 'No camera was found.',

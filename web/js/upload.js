@@ -34,34 +34,37 @@ function check(request) {
 // server knows otherwise, or has not yet noticed to be broken off.
 const PASSING = [0, 429, 502, 503, 504], OFFSET = [409, 423];
 
-// Tries until it works, or cannot.
+// Tries until it works, or cannot. Whatever got through meanwhile gives it all its tries again.
 async function insist(state, onBroken, also, work) {
-  for (let tries = 0; ; tries++) {
+  for (let tries = 0, again = false; ; tries++, again = true) {
+    const before = state.offset;
     try {
       if (state.over) throw stopped();
-      return await work(tries);
+      return await work(again);
     } catch (problem) {
+      if (state.offset > before) tries = 0;
       if (problem.code === 'cancelled' || ![...PASSING, ...also].includes(problem.status) || tries === TRIES) throw problem;
       onBroken(problem.status === 0 || also.includes(problem.status) ? BROKEN : problem.message);
-      await new Promise(resolve => setTimeout(resolve, WAIT_MS * 2 ** tries));
+      await new Promise(resolve => { state.wake = resolve; setTimeout(resolve, WAIT_MS * 2 ** tries); });
     }
   }
 }
 
 function sendFile(file, state, onProgress, onBroken) {
-  let address = null, offset = 0;
-  return insist(state, onBroken, OFFSET, async tries => {
+  let address = null;
+  state.offset = 0;
+  return insist(state, onBroken, OFFSET, async again => {
     if (!address) {
       const made = check(await send('POST', UPLOADS, {'Upload-Length': file.size, 'Upload-Metadata': `filename ${base64(file.name)}`}, null, state));
       address = new URL(made.getResponseHeader('Location'), location.href).pathname;
       state.made.push(address);
-    } else if (tries) {
-      offset = Number(check(await send('HEAD', address, {}, null, state)).getResponseHeader('Upload-Offset'));
+    } else if (again) {
+      state.offset = Number(check(await send('HEAD', address, {}, null, state)).getResponseHeader('Upload-Offset'));
     }
-    while (offset < file.size) {
-      const from = offset, piece = file.slice(from, from + PIECE);
+    while (state.offset < file.size) {
+      const from = state.offset, piece = file.slice(from, from + PIECE);
       check(await send('PATCH', address, {'Content-Type': 'application/offset+octet-stream', 'Upload-Offset': from}, piece, state, loaded => onProgress(from + loaded)));
-      offset += piece.size;
+      state.offset += piece.size;
     }
     return address.split('/').pop();
   });
@@ -69,7 +72,7 @@ function sendFile(file, state, onProgress, onBroken) {
 
 // form: the order's other fields. onProgress(done, total) in bytes; onBroken(text) when it has to try again.
 export function upload(path, form, files, onProgress, onBroken) {
-  const state = {over: false, request: null, made: []};
+  const state = {over: false, request: null, wake: () => {}, offset: 0, made: []};
   const total = files.reduce((sum, file) => sum + file.size, 0);
   async function all() {
     let before = 0;
@@ -87,5 +90,5 @@ export function upload(path, form, files, onProgress, onBroken) {
       throw problem;
     }
   }
-  return {done: all(), stop: () => { state.over = true; if (state.request) state.request.abort(); }};
+  return {done: all(), stop: () => { state.over = true; if (state.request) state.request.abort(); state.wake(); }};
 }
