@@ -339,11 +339,11 @@ class C_Use(unittest.TestCase):
         ask('GET', '/api/v1/jobs?limit=x')
         one = ask('GET', f'/api/v1/jobs/{job}')
         ask('GET', f'/api/v1/jobs/{job}', headers={'If-None-Match': one.headers['ETag']})
-        ask('DELETE', f'/api/v1/jobs/{job}')
         ask('GET', f'/api/v1/jobs/{job}/events')
         ask('GET', f'/api/v1/jobs/{job}/events?after=x')
         enrolment = next(j for j in as_json(ask('GET', '/api/v1/jobs'))['jobs'] if j['thumbs'])
         ask('GET', enrolment['thumbs'][0])
+        ask('DELETE', f'/api/v1/jobs/{job}')
         for method, path in (('GET', ''), ('DELETE', ''), ('GET', '/events'), ('GET', '/thumbs/0')):
             self.assertEqual(ask(method, f'/api/v1/jobs/{"0" * 16}{path}').status, 404)
 
