@@ -1,6 +1,8 @@
 /* /api/v1/jobs and /api/v1/train */
 #include "http/http.h"
 
+#include "base/clock.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +60,9 @@ fg_code fg_api_job_thumb(fg_request *r, fg_error *err)
 typedef struct stream {
     fg_server *server;
     char id[FG_HTTP_PARAM];
+    char session[FG_TOKEN_TEXT]; /* "": by the key */
+    fg_session_owner owner;      /* who reads; of a session, looked up anew each time */
+    unsigned scopes;             /* that the route asks for */
     long last;
     fg_buf text; /* not yet sent from `sent` on */
     size_t sent;
@@ -72,6 +77,14 @@ static void close_stream(void *context)
     free(s);
 }
 
+/* A stream lives longer than what is looked at when a request comes. */
+static bool may_read_on(stream *s)
+{
+    if (*s->session && !fg_sessions_find(s->server->sessions, s->session, fg_clock_unix_ms(), &s->owner))
+        return false;
+    return fg_session_scopes(s->server, &s->owner) & s->scopes;
+}
+
 /* On the connection's own thread, which may wait. The comment of an idle stream is what finds out that the
  * client has gone. */
 static ssize_t read_stream(void *context, uint64_t at, char *out, size_t room)
@@ -84,7 +97,8 @@ static ssize_t read_stream(void *context, uint64_t at, char *out, size_t room)
         if (s->ended)
             return MHD_CONTENT_READER_END_OF_STREAM;
         if (fg_jobs_events(s->server->jobs, s->id, &s->last, KEEP_ALIVE_MS, &s->text, &s->ended, NULL) !=
-            FG_OK)
+                FG_OK ||
+            !may_read_on(s))
             return MHD_CONTENT_READER_END_OF_STREAM;
         if (s->text.size == 0 && s->ended)
             return MHD_CONTENT_READER_END_OF_STREAM;
@@ -117,6 +131,9 @@ fg_code fg_api_job_events(fg_request *r, fg_error *err)
         s->server = r->server;
         memcpy(s->id, r->params[0], sizeof s->id);
         s->last = (long)after;
+        memcpy(s->session, r->session, sizeof s->session);
+        s->owner = r->owner;
+        s->scopes = r->route->scopes | FG_SCOPE_ADMIN;
         fg_buf_init(&s->text, EVENT_BUFFER);
         r->response =
             MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, EVENT_BLOCK, read_stream, s, close_stream);

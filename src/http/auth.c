@@ -103,23 +103,26 @@ static fg_code by_key(fg_request *request, const char *key, fg_error *err)
     if (rc == FG_OK || rc == FG_ERR_UNAUTHORIZED)
         fg_request_tried(request, rc == FG_OK ? request->scopes : 0);
     snprintf(request->who, sizeof request->who, "key:%s", id);
+    request->owner.scopes = request->scopes;
+    if (strcmp(id, "preset") != 0)
+        memcpy(request->owner.key_id, id, sizeof id);
     return rc == FG_OK ? ask(request, server->key_limiter, request->who, err) : rc;
 }
 
 static fg_code by_cookie(fg_request *request, const char *token, fg_error *err)
 {
-    fg_session_owner owner;
+    fg_session_owner *owner = &request->owner;
     fg_server *server = request->server;
     char network[sizeof request->address];
-    if (fg_sessions_find(server->sessions, token, fg_clock_unix_ms(), &owner))
-        request->scopes = fg_session_scopes(server, &owner);
+    if (fg_sessions_find(server->sessions, token, fg_clock_unix_ms(), owner))
+        request->scopes = fg_session_scopes(server, owner);
     if (request->scopes == 0)
         return FG_FAIL(err, FG_ERR_UNAUTHORIZED, "the session has ended; sign in again");
     if (!is_same_site(request))
         return FG_FAIL(err, FG_ERR_FORBIDDEN, "a request by cookie must come from this site's own pages");
     request->by_session = true;
     snprintf(request->session, sizeof request->session, "%s", token);
-    fg_session_who(&owner, request->who, sizeof request->who);
+    fg_session_who(owner, request->who, sizeof request->who);
     fg_client_network(request->address, network, sizeof network);
     return ask(request, server->key_limiter, network, err);
 }

@@ -104,6 +104,7 @@ struct fg_request {
     bool by_session;
     bool secure; /* by TLS, here or at the proxy */
     char session[FG_TOKEN_TEXT];
+    fg_session_owner owner;   /* of the session, or what one would have that the key opens */
     unsigned scopes;          /* that it has */
     fg_aws_authorization aws; /* of a request that an AWS client has signed */
     fg_aws_fault aws_fault;

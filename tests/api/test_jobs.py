@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Long work: it waits in a line, can be stopped, outlives the server, and holds up nobody at the door."""
+import http.client
 import json
 import pathlib
 import shutil
@@ -7,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from client import PROGRAM, Server, as_json, main, render, until
+from client import PROGRAM, SLOW, Server, as_json, main, render, until
 
 
 def setUpModule():
@@ -205,6 +206,28 @@ class Line(unittest.TestCase):
             self.assertEqual(self.server.get(path, headers={'If-None-Match': first.headers['ETag']}).status, 304, path)
             self.assertEqual(self.server.get(path, headers={'If-None-Match': f'"x", W/{first.headers["ETag"]}'}).status, 304, path)
             self.assertEqual(self.server.get(path, headers={'If-None-Match': '"0"'}).status, 200, path)
+
+    def test_a_stream_ends_with_the_key_or_the_session(self):
+        server = self.server
+        made = [as_json(server.post('/api/v1/keys', {'label': 'x', 'scope': 'enroll'})) for _ in range(2)]
+        answer = server.post('/signin', {'key': made[1]['key']}, key=False, headers={'X-Facegate': '1'})
+        cookie = answer.headers['Set-Cookie'].split(';')[0]
+        ways = (({'Authorization': f"Bearer {made[0]['key']}"}, lambda: server.request('DELETE', f"/api/v1/keys/{made[0]['id']}")),
+                ({'Cookie': cookie}, lambda: server.post('/signout', key=False, headers={'Cookie': cookie, 'X-Facegate': '1'})))
+        for headers, end in ways:
+            job = order(server, 'Ines', 'carla.mp4', times=16, every='1')
+            connection = http.client.HTTPConnection(server.host, server.port, timeout=120 * SLOW)
+            connection.request('GET', f'/api/v1/jobs/{job}/events', headers=headers)
+            stream = connection.getresponse()
+            self.assertEqual(stream.status, 200)
+            while stream.readline() != b'event: frame\n':
+                pass
+            self.assertIn(end().status, (200, 204))
+            rest = stream.read()
+            self.assertNotIn(b'event: end', rest)
+            self.assertEqual(as_json(server.request('DELETE', f'/api/v1/jobs/{job}'))['state'], 'running')
+            server.job(job)
+            connection.close()
 
     def test_who_is_removed_is_in_no_job(self):
         server = self.server
