@@ -650,6 +650,154 @@ static void test_views_and_concat(void **state)
     om_free(m);
 }
 
+/* Every operator on what a convolution wrote, whose channels need not fill its last block of 8 or 16. */
+static void test_odd_channels(void **state)
+{
+    static const int channels[] = {1, 2, 5, 6, 8, 9, 17};
+    enum { H = 5, W = 4, AREA = H * W, MOST = 17 };
+    (void)state;
+    for (size_t k = 0; k < sizeof channels / sizeof channels[0]; k++) {
+        const int c = channels[k];
+        const size_t image = (size_t)c * AREA;
+        om_model *m = om_new(c, 0, 0, 13);
+        const float *w[3], *v = om_random(m, MOST * 4 * MOST, 80), *slope = om_random(m, (size_t)c, 81);
+        const float *dense = om_random(m, 7 * image, 82), low = 0.25f, high = 0.75f;
+        for (unsigned i = 0; i < 3; i++)
+            w[i] = om_random(m, (size_t)c * (size_t)c * 9, 83 + i);
+        om_image x = random_input(m, 3, c, H, W);
+        for (size_t i = 0; i < om_count(&x); i++)
+            x.v[i] /= 4; /* else the softmax would make much of what bf16 rounds off */
+        om_image a = om_conv(m, x, w[0], NULL, c, 1, same3);
+        om_image b = om_conv(m, x, w[1], NULL, c, 1, same3);
+        const size_t count = om_count(&a);
+        const om_image mean = om_pool(m, a, 'a', false, (om_window){{H, W}, {1, 1}, {0}, {0}, {1, 1}});
+        add_conv(m, "a", "x", w[0], NULL, c, c, 1, same3);
+        add_conv(m, "b", "x", w[1], NULL, c, c, 1, same3);
+        om_node(m, "GlobalAveragePool", "mean", "a");
+        om_node(m, "Sigmoid", "gate", "mean");
+        om_node(m, "Mul", "gated", "a gate"); /* 0 */
+        om_output(m, "gated");
+        om_floats(m, "low", &low, 0, 0, 0, 0, 0);
+        om_floats(m, "high", &high, 0, 0, 0, 0, 0);
+        om_node(m, "Clip", "clip", "a low high");
+        om_int(m, om_node(m, "Concat", "joined", "clip b clip gated"), "axis", 1);
+        add_conv(m, "behind", "joined", v, NULL, c, 4 * c, 1, point); /* 1 */
+        om_output(m, "behind");
+        om_floats(m, "slope", slope, 3, c, 1, 1, 0);
+        om_node(m, "PRelu", "prelu", "b slope");
+        om_node(m, "Mul", "product", "a prelu");
+        add_conv(m, "third", "clip", w[2], NULL, c, c, 1, same3);
+        om_node(m, "Add", "sum", "third product"); /* 2 */
+        om_output(m, "sum");
+        om_int(m, om_node(m, "Softmax", "soft", "a"), "axis", 1); /* 3 */
+        om_output(m, "soft");
+        om_node(m, "Flatten", "row", "product");
+        om_node(m, "Sigmoid", "rows", "row");
+        om_floats(m, "dense.w", dense, 2, 7, c * AREA, 0, 0);
+        om_int(m, om_node(m, "Gemm", "dense", "rows dense.w"), "transB", 1); /* 4 */
+        om_output(m, "dense");
+        Onnx__NodeProto *n = om_node(m, "AveragePool", "pooled", "prelu"); /* 5 */
+        om_ints(m, n, "kernel_shape", 2, 2, 2);
+        om_output(m, "pooled");
+        om_node(m, "Flatten", "means", "mean");
+        om_node(m, "Softmax", "point", "means"); /* 6 */
+        om_output(m, "point");
+        om_image joined = om_image_new(m, 3, 4 * c, H, W), clip = om_image_new(m, 3, c, H, W);
+        om_image prelu = om_image_new(m, 3, c, H, W), rows = om_image_new(m, 3, c, H, W);
+        om_image want[7] = {om_image_new(m, 3, c, H, W)};
+        memcpy(prelu.v, b.v, count * sizeof *b.v);
+        om_prelu(&prelu, slope, 0.0f);
+        for (size_t i = 0; i < count; i++) {
+            want[0].v[i] = a.v[i] / (1.0 + exp(-mean.v[i / AREA]));
+            clip.v[i] = fmin(fmax(a.v[i], 0.25), 0.75);
+            rows.v[i] = 1.0 / (1.0 + exp(-a.v[i] * prelu.v[i]));
+        }
+        for (int i = 0; i < 3; i++) {
+            const om_image *parts[4] = {&clip, &b, &clip, &want[0]};
+            for (int part = 0; part < 4; part++)
+                memcpy(om_at(&joined, i, part * c, 0, 0), om_at(parts[part], i, 0, 0, 0),
+                       image * sizeof *a.v);
+        }
+        want[1] = om_conv(m, joined, v, NULL, c, 1, point);
+        want[2] = om_conv(m, clip, w[2], NULL, c, 1, same3);
+        for (size_t i = 0; i < count; i++)
+            want[2].v[i] += a.v[i] * prelu.v[i];
+        want[3] = om_image_new(m, 3, c, H, W);
+        memcpy(want[3].v, a.v, count * sizeof *a.v);
+        om_softmax(&want[3]);
+        want[4] = om_dense(m, rows, dense, NULL, 7);
+        want[5] = om_pool(m, prelu, 'a', false, (om_window){{2, 2}, {1, 1}, {0}, {0}, {1, 1}});
+        want[6] = mean;
+        om_softmax(&want[6]);
+        check(m, x, want, 7);
+        om_free(m);
+    }
+}
+
+/* The same with integers, which begin in the layout of floats; numbers that sums in any order and, mostly,
+ * bf16 hold as they are. */
+static void test_odd_channels_quantised(void **state)
+{
+    static const int channels[] = {1, 5, 6, 9, 17};
+    enum { H = 4, W = 6, AREA = H * W, ROWS = 7 };
+    (void)state;
+    for (int k = 0; k < 2 * (int)(sizeof channels / sizeof channels[0]); k++) {
+        const int c = channels[k / 2];
+        const bool is_signed = k % 2;
+        const size_t many = (size_t)c * (size_t)c * 9, long_row = (size_t)c * AREA;
+        om_model *m = om_new(c, H, W, 13);
+        const float *random = om_random(m, 2 * many + ROWS * long_row, 95), eighth = 1.0f / 8;
+        float *first = om_own(m, many * sizeof *first), *last = om_own(m, ROWS * long_row * sizeof *last);
+        int8_t *steps = om_own(m, many), *row_steps = om_own(m, ROWS * long_row);
+        for (size_t i = 0; i < many; i++) {
+            first[i] = rintf(random[i] * 8) / 8;
+            steps[i] = (int8_t)(random[many + i] * 64);
+        }
+        for (size_t i = 0; i < ROWS * long_row; i++) {
+            row_steps[i] = (int8_t)(random[2 * many + i] * 64);
+            last[i] = (float)row_steps[i] * eighth;
+        }
+        add_conv(m, "a", "x", first, NULL, c, c, 1, same3);
+        add_rounding(m, "q", "a", 0.5f, is_signed);
+        const float *w = add_steps(m, "w", steps, c, c, eighth);
+        add_same3(m, "b", "q w");
+        om_node(m, "Add", "sum", "b q"); /* 0 */
+        om_output(m, "sum");
+        om_node(m, "Mul", "product", "q a"); /* 1 */
+        om_output(m, "product");
+        Onnx__NodeProto *n = om_node(m, "MaxPool", "pool", "q");
+        om_ints(m, n, "kernel_shape", 2, 2, 2);
+        om_ints(m, n, "strides", 2, 1, 1);
+        om_ints(m, n, "pads", 4, 0, 0, 1, 1);
+        om_node(m, "Flatten", "row", "pool");
+        add_dequantised(m, "rows", (const uint8_t *)row_steps, false, 2, (int64_t[]){ROWS, c * AREA}, &eighth,
+                        1, 0);
+        om_int(m, om_node(m, "Gemm", "dense", "row rows"), "transB", 1); /* 2 */
+        om_output(m, "dense");
+        om_int(m, om_node(m, "Concat", "joined", "q pool"), "axis", 1); /* 3 */
+        om_output(m, "joined");
+        om_image x = random_input(m, 2, c, H, W);
+        for (size_t i = 0; i < om_count(&x); i++)
+            x.v[i] = rint(x.v[i] * 4);
+        const om_image a = om_conv(m, x, first, NULL, c, 1, same3), q = om_image_new(m, 2, c, H, W);
+        for (size_t i = 0; i < om_count(&q); i++)
+            q.v[i] = fmin(fmax(rint(a.v[i] * 2), is_signed ? -128 : 0), is_signed ? 127 : 255) / 2;
+        const om_image pool = om_pool(m, q, 'm', false, (om_window){{2, 2}, {1, 1}, {0}, {1, 1}, {1, 1}});
+        const om_image want[4] = {om_conv(m, q, w, NULL, c, 1, same3), om_image_new(m, 2, c, H, W),
+                                  om_dense(m, pool, last, NULL, ROWS), om_image_new(m, 2, 2 * c, H, W)};
+        for (size_t i = 0; i < om_count(&q); i++) {
+            want[0].v[i] += q.v[i];
+            want[1].v[i] = q.v[i] * a.v[i];
+        }
+        for (int i = 0; i < 2; i++) {
+            memcpy(om_at(&want[3], i, 0, 0, 0), om_at(&q, i, 0, 0, 0), long_row * sizeof *q.v);
+            memcpy(om_at(&want[3], i, c, 0, 0), om_at(&pool, i, 0, 0, 0), long_row * sizeof *q.v);
+        }
+        check(m, x, want, 4);
+        om_free(m);
+    }
+}
+
 static void test_half_weights(void **state)
 {
     /* 1, -2, 0.5, the smallest normal, a subnormal, 65504 */
@@ -693,6 +841,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_dense_and_softmax),
         cmocka_unit_test(test_dense_residual),
         cmocka_unit_test(test_views_and_concat),
+        cmocka_unit_test(test_odd_channels),
+        cmocka_unit_test(test_odd_channels_quantised),
         cmocka_unit_test(test_half_weights),
     };
     (void)argc;
