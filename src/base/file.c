@@ -153,6 +153,12 @@ bool fg_file_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+bool fg_file_is_missing(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 static void to_hex(const uint8_t digest[crypto_hash_sha256_BYTES], char hex[FG_SHA256_HEX])
 {
     sodium_bin2hex(hex, FG_SHA256_HEX, digest, crypto_hash_sha256_BYTES);

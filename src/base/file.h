@@ -25,6 +25,8 @@ fg_code fg_fd_write(int fd, const char *path, const void *data, size_t size, fg_
 /* Creates the folder and its parents, mode 0700. Fine if it is there. */
 fg_code fg_dir_create(const char *path, fg_error *err) FG_MUST_CHECK;
 bool fg_file_exists(const char *path);
+/* Not merely somewhere that may not be looked into. */
+bool fg_file_is_missing(const char *path);
 /* SHA-256 (FIPS 180-4) of a file, read in pieces; *size_bytes may be NULL. */
 fg_code fg_file_sha256(const char *path, char hex[FG_SHA256_HEX], uint64_t *size_bytes,
                        fg_error *err) FG_MUST_CHECK;

@@ -58,7 +58,7 @@ fg_code fg_app_embedder(fg_app *app, fg_embedder *team, fg_error *err)
     if (app->store)
         return fg_store_embedder(app->store, team, err);
     fg_code rc = fg_path_join(path, sizeof path, app->settings->data, "facegate.db", err);
-    if (rc != FG_OK || !fg_file_exists(path))
+    if (rc != FG_OK || fg_file_is_missing(path))
         return rc;
     rc = fg_store_open(&store, path, true, err);
     if (rc == FG_ERR_STATE) /* of an earlier Facegate, which remembered none */
@@ -123,7 +123,7 @@ static fg_code open_store(fg_app *app, unsigned parts, fg_error *err)
     fg_code rc = fg_path_join(path, sizeof path, app->settings->data, "facegate.db", err);
     if (rc != FG_OK)
         return rc;
-    if (!(parts & FG_APP_CREATE) && !fg_file_exists(path))
+    if (!(parts & FG_APP_CREATE) && fg_file_is_missing(path))
         return FG_FAIL(err, FG_ERR_STATE,
                        "%s: no team here yet; enrol a first member with `facegate enroll`, or name the "
                        "right folder with --data",

@@ -54,6 +54,14 @@ says err "nowhere: no team here yet"
 [ ! -e nowhere ] || { bad=1; echo "  a folder was made"; }
 end
 
+# A folder that may not be looked into is no folder without a team.
+begin a_team_out_of_sight_is_no_team_yet
+ln -s loop loop
+run 1 --data loop/team members list
+one_line err
+says err "symbolic links"
+end
+
 begin a_full_disk_behind_stdout_is_an_error
 "$facegate" version >/dev/full 2>err
 [ $? = 1 ] || { bad=1; echo "  success although nothing was written"; }
