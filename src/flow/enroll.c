@@ -156,9 +156,35 @@ static fg_code take_photo(fg_enrolling *e, int file, fg_error *err)
     return rc;
 }
 
+/* The same pictures twice would be tested against themselves, and the member look surer than it is. */
+static fg_code check_new(const fg_enrolling *e, int file, fg_error *err)
+{
+    const fg_source *source = &e->sources[file];
+    const char *same = NULL, *where = "is here too";
+    fg_source *before = NULL;
+    long count = 0;
+    fg_code rc = FG_OK;
+    for (int i = 0; i < file; i++)
+        same = strcmp(e->sources[i].sha256, source->sha256) == 0 ? e->sources[i].name : same;
+    if (!same && e->request->add)
+        rc = fg_store_sources(e->app->store, e->existing.id, &before, &count, err);
+    for (long i = 0; i < count; i++)
+        if (strcmp(before[i].sha256, source->sha256) == 0) {
+            same = before[i].name;
+            where = "was enrolled before";
+        }
+    if (same)
+        rc = FG_FAIL(err, FG_ERR_EXISTS, "%s: the same file as %s, which %s; leave it out", source->name,
+                     same, where);
+    fg_sources_free(before, count);
+    return rc;
+}
+
 static fg_code take_file(fg_enrolling *e, int file, fg_error *err)
 {
     fg_code rc = fg_enrolling_add_source(e, file, err);
+    if (rc == FG_OK)
+        rc = check_new(e, file, err);
     if (rc != FG_OK)
         return rc;
     rc = is_photo(e, file) ? take_photo(e, file, err) : take_video(e, file, err);

@@ -12,6 +12,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -48,6 +49,11 @@ def until(what, told=lambda: 'it does not come to that', seconds=120, server=Non
 def render(kind, portrait, out, variant=0, seconds=2):
     subprocess.run([RENDER, kind, PEOPLE / portrait, out, str(variant)], check=True, env={**os.environ, 'RENDER_SECONDS': str(seconds)})
     return out
+
+
+def copies(video, count):
+    """The video that many times, each with an end of its own: the same file twice is refused."""
+    return [video + struct.pack('>I4sI', 12, b'free', n) for n in range(count)]
 
 
 def multipart(fields):

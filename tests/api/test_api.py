@@ -10,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from client import PEOPLE, Server, as_json, main, multipart, render
+from client import PEOPLE, Server, as_json, copies, main, multipart, render
 
 PNG = b'\x89PNG\r\n\x1a\n'
 GREY = 'iVBORw0KGgoAAAANSUhEUgAAAEAAAABACAIAAAAlC+aJAAAACXBIWXMAAAABAAAAAQBPJcTWAAAAwElEQVR4nNXOQREAAAyDMKRX+kTw4BYFYc9RByzqgEUdsKgDFnXAog5Y1AGLOmBRByzqgEUdsKgDFnXAog5Y1AGLOmBRByzqgEUdsKgDFnXAog5Y1AGLOmBRByzqgEUdsKgDFnXAog5Y1AGLOmBRByzqgEUdsKgDFnXAog5Y1AGLOmBRByzqgEUdsKgDFnXAog5Y1AGLOmBRByzqgEUdsKgDFnXAog5Y1AGLOmBRByzqgEUdsKgDFnXAog5Y1AHrAB8+AWlViFU0AAAAAElFTkSuQmCC' # a picture of nothing
@@ -299,7 +299,7 @@ class Jobs(unittest.TestCase):
         self.assertEqual(self.events(job, query=f'?after={whole[-2][0]}'), whole[-1:])
 
     def test_a_job_can_be_stopped(self):
-        long = [('video', 'long.mp4', (media / 'ada.mp4').read_bytes())] * 16  # nobody gets through it before it is stopped
+        long = [('video', 'long.mp4', video) for video in copies((media / 'ada.mp4').read_bytes(), 16)]  # nobody gets through it before it is stopped
         body, kind = multipart([('name', 'Long'), ('role', 'x'), ('every', '1'), *long])
         job = as_json(server.post('/api/v1/members', body, headers={'Content-Type': kind}))['job']['id']
         self.assertEqual(server.request('DELETE', f'/api/v1/jobs/{job}').status, 200)

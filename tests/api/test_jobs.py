@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import unittest
 
-from client import PROGRAM, SLOW, Server, as_json, main, render, until
+from client import PROGRAM, SLOW, Server, as_json, copies, main, render, until
 
 
 def setUpModule():
@@ -26,7 +26,7 @@ def tearDownModule():
 
 def order(server, name, video, key=True, times=1, **fields):
     """An enrolment from the video, given so many times: then it lasts as long as a test wants."""
-    files = [('video', video, (media / video).read_bytes())] * times
+    files = [('video', video, data) for data in copies((media / video).read_bytes(), times)]
     answer = server.form('/api/v1/members', [('name', name), ('role', 'x'), *fields.items(), *files], key=key)
     assert answer.status == 202, answer
     return as_json(answer)['job']['id']

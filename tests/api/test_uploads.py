@@ -228,14 +228,14 @@ class Use(unittest.TestCase):
 
     def test_an_upload_becomes_a_member(self):
         upload = self.upload('ada.jpg', (media / 'ada.jpg').read_bytes())
-        answer = server.form('/api/v1/members', [('name', 'Ada'), ('role', 'engineer'), ('upload', upload), ('video', 'more.jpg', (media / 'ada.jpg').read_bytes())])
+        answer = server.form('/api/v1/members', [('name', 'Ada'), ('role', 'engineer'), ('upload', upload), ('video', 'more.jpg', (media / 'ada.jpg').read_bytes() + b'2')])
         self.assertEqual(answer.status, 202, answer.body)
         end = server.job(as_json(answer)['job']['id'])
         self.assertEqual((end['state'], end['faces_used'], end['faces_found']), ('done', 2, 2), end)
         member = end['result']['id']
         self.assertEqual([s['name'] for s in as_json(server.get(f'/api/v1/members/{member}/sources'))['sources']], ['ada.jpg', 'more.jpg'])
         self.assertEqual(server.get(f'/api/v1/uploads/{upload}').status, 404)
-        again = self.upload('third.jpg', (media / 'ada.jpg').read_bytes())
+        again = self.upload('third.jpg', (media / 'ada.jpg').read_bytes() + b'3')
         answer = server.form(f'/api/v1/members/{member}/sources', [('upload', again), ('every', '3'), ('rotate', '0')])
         self.assertEqual(server.job(as_json(answer)['job']['id'])['state'], 'done')
 

@@ -120,6 +120,32 @@ json 'map(.name) | join(",")' "Ada,Bob B."
 [ "$(find facegate-data/blobs/members -mindepth 1 -maxdepth 1 | wc -l)" = 2 ] || { bad=1; echo "  blobs of a failed enrolment are left"; }
 end
 
+begin the_same_file_twice_is_refused
+run 1 enroll --add --name Ada ada.mp4
+one_line err
+says err "ada.mp4: the same file as ada.mp4, which was enrolled before"
+cp ada.jpg same.jpg
+run 1 enroll --name Eve --role x ada.jpg same.jpg
+says err "same.jpg: the same file as ada.jpg"
+run 0 --json members list
+json 'map(.name) | join(",")' "Ada,Bob B."
+end
+
+begin adding_leaves_role_and_rights
+run 0 --data add enroll --name Ada --role engineer --right lab ada.mp4
+for flag in "--role x" "--right office"; do
+    # shellcheck disable=SC2086
+    run 2 --data add enroll --add --name Ada $flag ada.jpg
+    says err "members set"
+done
+(export FACEGATE_ROLE=boss FACEGATE_RIGHT=vault FACEGATE_NAME=Eve
+    "$facegate" --data add enroll --add --name Ada ada.jpg && "$facegate" --data add members set Ada --right lab --right office) >out 2>err || bad=1
+run 0 --json --data add members show Ada
+json '.[0] | [.name, .role, (.rights | join("+")), (.files | length | tostring)] | join(" ")' "Ada engineer lab+office 2"
+run 2 --data add members set Ada --right lab,office
+says err "once for every right"
+end
+
 begin two_people_in_one_video_are_refused
 printf "file '%s'\nfile '%s'\n" "$PWD/ada.mp4" "$PWD/bob.mp4" >list
 ffmpeg -loglevel error -f concat -safe 0 -i list -c copy -y both.mp4 || bad=1
