@@ -183,6 +183,13 @@ fg_code fg_settings_set(fg_settings *settings, const char *name, const char *tex
     return assign(settings, s, text, err);
 }
 
+void fg_settings_empty(fg_settings *settings, const char *name)
+{
+    const fg_setting *s = fg_setting_find(name);
+    if (s && s->kind == FG_SETTING_LIST)
+        ((fg_setting_list *)(void *)((char *)settings + s->offset))->count = 0;
+}
+
 bool fg_settings_is_default(const fg_settings *settings, const char *name)
 {
     const fg_setting *s = fg_setting_find(name);

@@ -95,6 +95,8 @@ fg_code fg_settings_init(fg_settings *settings, fg_error *err) FG_MUST_CHECK;
 /* text: NULL for a switch. FG_ERR_USAGE says what is allowed. */
 fg_code fg_settings_set(fg_settings *settings, const char *name, const char *text,
                         fg_error *err) FG_MUST_CHECK;
+/* A list begins anew. */
+void fg_settings_empty(fg_settings *settings, const char *name);
 /* Whether a text is the table's own, given neither as a flag nor as a variable. */
 bool fg_settings_is_default(const fg_settings *settings, const char *name);
 const fg_setting *fg_setting_find(const char *name);

@@ -16,7 +16,8 @@ typedef struct fg_cli {
     fg_log log;
     char *const *args; /* after the command's own words */
     int arg_count;
-    fg_app *app; /* opened as the command's parts say */
+    const bool *given; /* by index in fg_setting_table: as a flag, not in a variable */
+    fg_app *app;       /* opened as the command's parts say */
     fg_progress progress;
     int status;           /* exit status where the command succeeds as such: a photo that is not granted */
     atomic_bool bar_open; /* a bar stands on the terminal's line; the server's threads all write there */
@@ -39,6 +40,9 @@ extern const char fg_common_settings[]; /* names that every command takes */
 
 /* cmd_container.c: what `train` and `serve` mean where SageMaker's layout is there; else the same command. */
 const fg_command *fg_cli_in_container(const fg_command *command, const fg_settings *settings);
+
+/* main.c: whether the setting was given as a flag. */
+bool fg_cli_given(const fg_cli *cli, const char *setting);
 
 /* help.c */
 void fg_cli_help(void);

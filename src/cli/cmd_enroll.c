@@ -27,6 +27,9 @@ fg_code fg_cmd_enroll(fg_cli *cli, fg_error *err)
     fg_worker *worker = NULL;
     fg_enroll_report report = {0};
     const char *const user = getenv("USER");
+    if (s->add && (fg_cli_given(cli, "role") || fg_cli_given(cli, "right")))
+        return FG_FAIL(err, FG_ERR_USAGE,
+                       "--add leaves role and rights as they are; change them with `facegate members set`");
     fg_enroll_file *files = calloc((size_t)cli->arg_count, sizeof *files);
     if (!files)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
@@ -34,9 +37,9 @@ fg_code fg_cmd_enroll(fg_cli *cli, fg_error *err)
         files[i].path = cli->args[i];
     fg_enroll_request request = {
         .name = s->name,
-        .role = s->role,
+        .role = s->add ? NULL : s->role,
         .rights = s->right.items,
-        .right_count = s->right.count,
+        .right_count = s->add ? 0 : s->right.count,
         .files = files,
         .file_count = cli->arg_count,
         .every = s->every,

@@ -89,10 +89,11 @@ fg_code fg_cmd_members_set(fg_cli *cli, fg_error *err)
     fg_member member = {0};
     /* --right "" means no right at all */
     bool none = s->right.count == 1 && s->right.items[0][0] == 0;
+    /* A variable that is meant for enrolments changes nobody. */
     const fg_member_change change = {
-        .name = s->name,
-        .role = s->role,
-        .rights = s->right.count ? s->right.items : NULL,
+        .name = fg_cli_given(cli, "name") ? s->name : NULL,
+        .role = fg_cli_given(cli, "role") ? s->role : NULL,
+        .rights = fg_cli_given(cli, "right") ? s->right.items : NULL,
         .right_count = none ? 0 : s->right.count,
     };
     if (!change.name && !change.role && !change.rights)

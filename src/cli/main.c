@@ -40,6 +40,8 @@ static fg_code parse(int argc, char **argv, fg_cli *cli, given *g, fg_error *err
                                "--%s: other users can see flags; give it in the variable %s",
                                options[at].name, variable);
             }
+            if (!g->seen[at] && fg_setting_table[at].kind == FG_SETTING_LIST)
+                fg_settings_empty(&cli->settings, options[at].name); /* of what the variable gave */
             fg_code rc = fg_settings_set(&cli->settings, options[at].name, optarg, err);
             if (rc != FG_OK)
                 return rc;
@@ -62,6 +64,12 @@ static fg_code parse(int argc, char **argv, fg_cli *cli, given *g, fg_error *err
         }
     }
     return FG_OK;
+}
+
+bool fg_cli_given(const fg_cli *cli, const char *setting)
+{
+    const fg_setting *s = fg_setting_find(setting);
+    return s && cli->given && cli->given[s - fg_setting_table];
 }
 
 /* The command whose words the arguments start with; its own arguments begin at *used. */
@@ -102,6 +110,10 @@ static fg_code check(const fg_command *command, const fg_cli *cli, const given *
             return FG_FAIL(err, FG_ERR_USAGE,
                            "facegate %s does not take --%s; `facegate %s --help` lists what it takes",
                            command->name, fg_setting_table[i].name, command->name);
+    for (int i = 0; fg_cli_takes(command, "right") && i < cli->settings.right.count; i++)
+        if (strchr(cli->settings.right.items[i], ','))
+            return FG_FAIL(err, FG_ERR_USAGE, "--right %s: one right each; give --right once for every right",
+                           cli->settings.right.items[i]);
     if (cli->arg_count < command->min_args)
         return FG_FAIL(err, FG_ERR_USAGE, "facegate %s: %s is missing", command->name, command->args);
     if (command->max_args >= 0 && cli->arg_count > command->max_args)
@@ -187,6 +199,7 @@ int main(int argc, char **argv)
         fg_cli_help_command(command);
         return finish(&cli, &err, FG_OK);
     }
+    cli.given = g.seen;
     cli.args = words + used;
     cli.arg_count = count - used;
     cli.log = (fg_log){.level = fg_cli_log_level(&cli.settings), .write = fg_cli_log_write, .context = &cli};

@@ -238,7 +238,9 @@ static fg_code prepare(importing *im, const char *sha256, fg_error *err)
         name = slash ? slash + 1 : im->request->path;
     for (int m = 0; m < im->dataset.name_count && rc == FG_OK; m++) {
         const long count = im->firsts[m + 1] - im->firsts[m];
+        const int before = im->new_members;
         rc = find_member(im, m, err);
+        const bool is_new = im->new_members > before; /* the others' role and rights stay */
         im->sources[m] = (fg_source){.name = (char *)name,
                                      .kind = (char *)"dataset",
                                      .every = 1,
@@ -246,9 +248,9 @@ static fg_code prepare(importing *im, const char *sha256, fg_error *err)
                                      .faces_used = count};
         memcpy(im->sources[m].sha256, sha256, sizeof im->sources[m].sha256);
         im->enrolments[m] = (fg_enrolment){.name = im->dataset.names[m],
-                                           .role = im->request->role,
+                                           .role = is_new ? im->request->role : NULL,
                                            .rights = im->request->rights,
-                                           .right_count = im->request->right_count,
+                                           .right_count = is_new ? im->request->right_count : 0,
                                            .blob_prefix = im->prefixes[m],
                                            .add = im->request->add,
                                            .sources = &im->sources[m],

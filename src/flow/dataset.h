@@ -23,7 +23,7 @@ bool fg_dataset_is_s3(const char *path);
 typedef struct fg_import_request {
     const char *path;
     const char *name; /* what it was called where it came from; NULL: the path's own base name */
-    const char *role; /* of members that are new; of those that are there already where it is given */
+    const char *role; /* of members that are new, as the rights */
     const char *const *rights;
     int right_count;
     bool add; /* members that are there already get the new templates too; else they are FG_ERR_EXISTS */

@@ -419,6 +419,11 @@ fg_code fg_api_member_enroll(fg_request *r, fg_error *err)
     fg_code rc = load_member(r, &member, err);
     if (rc != FG_OK || (rc = read_order(r, &order, err)) != FG_OK)
         goto done;
+    if (order.right_count || fg_body_field(&r->body, "role")) {
+        rc = FG_FAIL(err, FG_ERR_INPUT,
+                     "the fields `role` and `right` are for new members; change this one's with PATCH");
+        goto done;
+    }
     order.add = true;
     order.member_id = member.id;
     if (!(order.name = strdup(member.name)) || !(order.role = strdup(member.role))) {

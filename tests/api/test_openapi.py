@@ -11,7 +11,7 @@ import sys
 import tempfile
 import unittest
 
-from client import SOURCE, Server, as_json, main, render, until
+from client import SOURCE, Server, as_json, copies, main, render, until
 
 try:
     import jsonschema
@@ -277,7 +277,7 @@ class C_Use(unittest.TestCase):
         ask('GET', '/api/v1/chips.zip')
         photo = ('video', 'p.jpg', (media / 'ada.jpg').read_bytes())
         self.assertEqual(server.job(as_json(form('/api/v1/members/1/sources', [photo]))['job']['id'])['state'], 'done')
-        for fields, status in (([], 422), ([('every', '0'), photo], 422), ([('x' * 50, '1'), photo], 422), ([('right', 'x' * 5000), photo], 413),
+        for fields, status in (([], 422), ([('every', '0'), photo], 422), ([('role', 'x'), photo], 422), ([('right', 'x'), photo], 422), ([('x' * 50, '1'), photo], 422), ([('right', 'x' * 5000), photo], 413),
                                ([('upload', upload(5)[-24:])], 409)):
             self.assertEqual(form('/api/v1/members/1/sources', fields).status, status, fields)
         self.assertEqual(form('/api/v1/members', [('name', 'X'), ('role', 'x'), ('upload', upload(5)[-24:])]).status, 409)
@@ -418,7 +418,7 @@ class C_Use(unittest.TestCase):
         ask('GET', '/api/v1/classifiers')  # with a report that is empty now
 
     def test_k_too_much(self):
-        files = [('video', 'b.mp4', (media / 'bruno.mp4').read_bytes())] * 32  # enough to be busy with to the end
+        files = [('video', 'b.mp4', video) for video in copies((media / 'bruno.mp4').read_bytes(), 32)]  # enough to be busy with to the end
         running = as_json(form('/api/v1/members', [('name', 'Carla'), ('role', 'x'), ('every', '1'), *files]))['job']['id']
         server.job(running, lambda d: d['state'] != 'queued')
         for _ in range(16):

@@ -78,6 +78,9 @@ run 0 --data two import --add data.npz
 run 0 --data two --json members show ada
 json '.[0].templates' "$rows"
 json '.[0].role' guest
+run 0 --data two import --add --role chief --right vault data.npz
+run 0 --data two --json members show ada
+json '.[0] | [.role, .rights[0]] | join(" ")' "guest lab"
 "$facegate" --data five --quiet enroll --name bruno --role engineer bruno.mp4 >/dev/null
 run 1 --data five import --role guest data.npz
 run 0 --data five --json members list
