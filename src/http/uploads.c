@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <nettle/sha1.h>
 #include <nettle/sha2.h>
+#include <pthread.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ static const uint64_t spare_bytes = 16u << 20;
 struct fg_uploads {
     char folder[FG_MAX_PATH];
     uint64_t max_bytes;
+    pthread_mutex_t lock; /* of those that are begun: half of one is nothing to sweep */
 };
 
 struct fg_upload_writer {
@@ -61,15 +63,19 @@ fg_code fg_uploads_open(fg_uploads **uploads, const char *folder, uint64_t max_b
     fg_code rc = fg_path_join(u->folder, sizeof u->folder, folder, "", err);
     if (rc == FG_OK)
         rc = fg_dir_create(u->folder, err);
-    if (rc == FG_OK)
+    if (rc == FG_OK) {
+        pthread_mutex_init(&u->lock, NULL);
         *uploads = u;
-    else
+    } else {
         free(u);
+    }
     return rc;
 }
 
 void fg_uploads_close(fg_uploads *uploads)
 {
+    if (uploads)
+        pthread_mutex_destroy(&uploads->lock);
     free(uploads);
 }
 
@@ -157,7 +163,7 @@ static fg_code no_room(fg_error *err)
     return FG_FAIL(err, FG_ERR_FULL, "there is no room for the upload; free some space and try again");
 }
 
-fg_code fg_uploads_create(fg_uploads *u, uint64_t length, const char *name, fg_upload *upload, fg_error *err)
+static fg_code create(fg_uploads *u, uint64_t length, const char *name, fg_upload *upload, fg_error *err)
 {
     char sidecar[FG_MAX_PATH];
     uint8_t bytes[FG_UPLOAD_ID / 2];
@@ -182,6 +188,11 @@ fg_code fg_uploads_create(fg_uploads *u, uint64_t length, const char *name, fg_u
         rc = path_of(u, upload->id, ".json", sidecar, err);
     if (rc != FG_OK)
         return rc;
+    /* First, since by it an upload is found: what is cut short here goes with the next sweep. */
+    int fd = open(upload->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0)
+        return FG_FAIL_ERRNO(err, "cannot create", upload->path);
+    close(fd);
     json_t *object = json_pack("{s:s, s:I}", "name", upload->name, "length", (json_int_t)length);
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     json_decref(object);
@@ -189,16 +200,17 @@ fg_code fg_uploads_create(fg_uploads *u, uint64_t length, const char *name, fg_u
               : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
     free(text);
     if (rc != FG_OK)
-        return rc;
-    int fd = open(upload->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        rc = FG_FAIL_ERRNO(err, "cannot create", upload->path);
-        unlink(sidecar);
-        return rc;
-    }
-    close(fd);
+        unlink(upload->path);
     upload->expires_ms = fg_clock_unix_ms() + FG_UPLOAD_MS;
-    return FG_OK;
+    return rc;
+}
+
+fg_code fg_uploads_create(fg_uploads *u, uint64_t length, const char *name, fg_upload *upload, fg_error *err)
+{
+    pthread_mutex_lock(&u->lock);
+    fg_code rc = create(u, length, name, upload, err);
+    pthread_mutex_unlock(&u->lock);
+    return rc;
 }
 
 void fg_uploads_forget(fg_uploads *u, const char *id)
@@ -230,7 +242,9 @@ static void forget_one(fg_uploads *u, const char *id, void *context)
 
 void fg_uploads_remove_all(fg_uploads *u)
 {
+    pthread_mutex_lock(&u->lock);
     (void)for_each(u, forget_one, NULL);
+    pthread_mutex_unlock(&u->lock);
 }
 
 static void sweep_one(fg_uploads *u, const char *id, void *context)
@@ -243,7 +257,9 @@ static void sweep_one(fg_uploads *u, const char *id, void *context)
 
 void fg_uploads_sweep(fg_uploads *u)
 {
+    pthread_mutex_lock(&u->lock);
     (void)for_each(u, sweep_one, NULL);
+    pthread_mutex_unlock(&u->lock);
 }
 
 /* -- writing -- */

@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Resumable uploads (tus 1.0.0), byte by byte, and what becomes of them."""
 import base64
+import ctypes
 import email.utils
 import hashlib
 import os
 import pathlib
 import shutil
 import socket
+import sys
 import tempfile
 import time
 import unittest
@@ -195,6 +197,28 @@ class CutOff(unittest.TestCase):
         finally:
             again.own = True
             again.close()
+
+    def test_what_a_kill_leaves_of_a_beginning_is_found(self):
+        own = Server()
+        try:
+            libc = ctypes.CDLL(None, use_errno=True)
+            watch = libc.inotify_init()
+            self.assertGreater(libc.inotify_add_watch(watch, bytes(own.data / 'uploads'), 0x180), 0)  # made or renamed here
+            path = create(5, on=own)
+            seen, told = os.read(watch, 4096), []
+            os.close(watch)
+            while seen:
+                size = int.from_bytes(seen[12:16], sys.byteorder)
+                told.append(seen[16:16 + size].rstrip(b'\0').decode())
+                seen = seen[16 + size:]
+            self.assertEqual(told[0], f'{path[-24:]}.bin')  # by which the sweep finds it
+            cut = own.data / 'uploads' / f'{"a" * 24}.bin'
+            cut.touch()
+            own.request('PATCH', '/api/v1/settings', {})  # wakes who sweeps
+            until(lambda: not cut.exists(), server=own)
+            self.assertEqual(offset_of(path, own), 0)
+        finally:
+            own.close()
 
     def test_expiry(self):
         own = Server()
