@@ -132,6 +132,8 @@ static fg_code check_signature(fg_request *r, fg_error *err)
         .payload_sha256 = sha256,
     };
     fg_code rc = c->rc;
+    if (rc != FG_OK)
+        rc = FG_FAIL(err, rc, "the query is too long");
     if (rc == FG_OK && c->too_many)
         rc = FG_FAIL(err, FG_ERR_LIMIT, "the request has more than %d headers", FG_AWS_HEADERS);
     if (rc == FG_OK)

@@ -185,6 +185,8 @@ fg_code fg_reply_tagged(fg_request *request, json_t *document, fg_error *err) FG
 /* The same for bytes that live for ever. */
 fg_code fg_reply_tagged_static(fg_request *request, const char *type, const void *data, size_t size,
                                fg_error *err) FG_MUST_CHECK;
+/* Whether If-None-Match has this tag, which is quoted. */
+bool fg_request_knows(const fg_request *request, const char *quoted);
 /* ?limit and ?offset of a list of so many, limit where there is none in the query: those from *from on, up to
  * *to. */
 fg_code fg_request_page(const fg_request *request, long total, long limit, long *from, long *to,

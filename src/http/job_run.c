@@ -39,10 +39,10 @@ static bool on_progress(void *context, const char *what, long done, long total)
 {
     fg_job *job = context;
     pthread_mutex_lock(&job->jobs->lock);
-    const bool changed =
-        done != job->progress_done || total != job->progress_total || strcmp(what, job->progress_what) != 0;
+    const bool moved = done != job->progress_done || total != job->progress_total;
     const bool shows =
-        changed && (total <= 100 || done == total || done * 100 / total != job->progress_done * 100 / total);
+        strcmp(what, job->progress_what) != 0 ||
+        (moved && (total <= 100 || done == total || done * 100 / total != job->progress_done * 100 / total));
     snprintf(job->progress_what, sizeof job->progress_what, "%s", what);
     job->progress_done = done;
     job->progress_total = total;

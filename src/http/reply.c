@@ -167,8 +167,9 @@ fg_code fg_reply_json(fg_request *request, unsigned status, json_t *document, fg
 }
 
 /* A list of entity tags (RFC 9110), compared weakly. */
-static bool knows_tag(const char *header, const char *quoted)
+bool fg_request_knows(const fg_request *request, const char *quoted)
 {
+    const char *header = fg_request_header(request, "If-None-Match");
     while (header && *header) {
         header += strspn(header, " \t,");
         if (*header == '*')
@@ -188,7 +189,7 @@ static bool tag_bytes(const fg_request *request, const void *data, size_t size, 
     char tag[FG_SHA256_HEX];
     fg_sha256_hex(data, size, tag);
     snprintf(quoted, 40, "\"%.32s\"", tag);
-    return knows_tag(fg_request_header(request, "If-None-Match"), quoted);
+    return fg_request_knows(request, quoted);
 }
 
 static void add_tag(fg_request *request, const char *quoted)

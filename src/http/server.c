@@ -93,7 +93,8 @@ static fg_code open_socket(fg_server *s, fg_error *err)
     return FG_OK;
 }
 
-/* A first start has nobody who could make a key, so it makes one. */
+/* A first start has nobody who could make a key, so it makes one. An access key signs requests to an
+ * endpoint, and nobody in. */
 static fg_code make_admin_key(fg_server *s, char admin_key[FG_KEY_TEXT], fg_error *err)
 {
     fg_store *store = fg_app_store(s->app);
@@ -109,7 +110,7 @@ static fg_code make_admin_key(fg_server *s, char admin_key[FG_KEY_TEXT], fg_erro
             preset, SAFE_KEY);
     fg_code rc = fg_store_keys(store, &keys, &count, err);
     for (long i = 0; i < count && rc == FG_OK; i++)
-        found = found || (strstr(keys[i].scope, "admin") && !keys[i].revoked_ms &&
+        found = found || (strstr(keys[i].scope, "admin") && !keys[i].aws && !keys[i].revoked_ms &&
                           (!keys[i].expires_ms || keys[i].expires_ms > now_ms));
     fg_keys_free(keys, count);
     if (rc == FG_OK && !found)

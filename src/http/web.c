@@ -110,13 +110,11 @@ fg_code fg_web_reply(fg_request *r, fg_error *err)
     const fg_web *web = r->server->web;
     const fg_embedded *file = &fg_web_files[find(r->url)];
     const char *tag = web->tags[file - fg_web_files];
-    const char *known = fg_request_header(r, "If-None-Match");
     fg_code rc;
     if (web->folder)
         return reply_from_folder(r, 200, file->name, err);
-    rc = known && strstr(known, tag)
-             ? fg_reply_empty(r, 304, err)
-             : fg_reply_static(r, 200, type_of(file->name), file->data, file->size, err);
+    rc = fg_request_knows(r, tag) ? fg_reply_empty(r, 304, err)
+                                  : fg_reply_static(r, 200, type_of(file->name), file->data, file->size, err);
     fg_reply_header(r, "ETag", tag);
     fg_reply_header(r, "Cache-Control", "no-cache");
     return rc;

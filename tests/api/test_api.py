@@ -75,6 +75,18 @@ class FirstStart(unittest.TestCase):
         finally:
             again.own = True
             again.close()
+        # An access key signs requests to an endpoint, and nobody in: with it alone nobody could make a key.
+        only = Server()
+        made = as_json(only.post('/api/v1/keys', {'aws': True, 'scope': 'admin'}))
+        self.assertEqual(only.request('DELETE', f"/api/v1/keys/{only.key.split('_')[1]}").status, 204)
+        only.stop()
+        again = Server(data=only.data)
+        try:
+            self.assertIsNotNone(again.key)
+            self.assertIn(made['id'], [k['id'] for k in as_json(again.get('/api/v1/keys'))['keys']])
+        finally:
+            again.own = True
+            again.close()
         preset = Server(env={'FACEGATE_ADMIN_KEY': 'a-preset-key-of-a-container'})
         try:
             self.assertIsNone(preset.key)
@@ -287,6 +299,14 @@ class Jobs(unittest.TestCase):
         self.assertEqual(len(frames), job['frames_sampled'])
         self.assertEqual(sum(f['used'] for f in frames), job['faces_used'])
         self.assertEqual((events[-1][1], events[-1][2]['state']), ('end', 'done'))
+        long = render('video', 'ada.jpg', media / 'long.mp4', 0, 5)
+        slow = as_json(server.form('/api/v1/members', [('name', 'Long'), ('role', 'x'), ('every', '1'), ('video', 'long.mp4', long.read_bytes())]))['job']['id']
+        server.job(slow, lambda d: d['progress']['done'] > 2)
+        server.request('DELETE', f'/api/v1/jobs/{slow}')
+        server.job(slow)
+        steps = [e[2] for e in self.events(slow) if e[1] == 'progress']
+        self.assertGreater(steps[0]['total'], 100)
+        self.assertEqual((steps[0]['what'], steps[0]['done']), ('frames', 1))  # what is done is told before its first percent
         again = as_json(server.form('/api/v1/members', [('name', 'Thumb'), ('role', 'x'), ('video', 'two.jpg', photo('ada')), ('video', 'grey.mp4', b'x')]))['job']['id']
         server.job(again)  # fails at its second file, after a first thumbnail
         thumb = server.get(f'/api/v1/jobs/{again}/thumbs/0')
@@ -521,6 +541,8 @@ class WebApp(unittest.TestCase):
             self.assertIn(b'<title>Facegate</title>', server.get(path, key=False).body)
         first = server.get('/app.css', key=False)
         self.assertEqual(server.get('/app.css', key=False, headers={'If-None-Match': first.headers['ETag']}).status, 304)
+        for known, status in (('*', 304), (f'"x", W/{first.headers["ETag"]}', 304), (f'"x{first.headers["ETag"]}', 200)):
+            self.assertEqual(server.get('/app.css', key=False, headers={'If-None-Match': known}).status, status, known)
         self.assertEqual(server.get('/js/../../etc/passwd', key=False).status, 404)
 
 

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import tempfile
+import time
 import unittest
 
 from client import PROGRAM, SOURCE, Server, as_json, main, render
@@ -132,6 +133,16 @@ class ByHand(unittest.TestCase):
             answer = self.post(headers=headers, key=False)
             self.assertEqual((answer.status, answer.headers['x-amzn-ErrorType']), (403, code))
             self.assertIn('message', as_json(answer))
+            server.get('/api/v1/session')
+
+    def test_a_query_that_is_too_long_to_sign(self):
+        key, now = create(), time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())
+        headers = {'X-Amz-Date': now, 'Authorization': f'AWS4-HMAC-SHA256 Credential={key["access_key_id"]}/{now[:8]}/us-east-1/sagemaker/aws4_request, '
+                                                       f'SignedHeaders=content-type;host;x-amz-date, Signature={"0" * 64}'}
+        for size, code, message in ((100, 'InvalidSignatureException', 'signature'), (22000, 'ValidationError', 'the query is too long')):
+            answer = self.post(f'/endpoints/door-1/invocations?require={"/" * size}', headers=headers, key=False)
+            self.assertEqual(answer.headers['x-amzn-ErrorType'], code)
+            self.assertIn(message, as_json(answer)['message'])
             server.get('/api/v1/session')
 
     def test_too_large(self):
