@@ -20,7 +20,7 @@ typedef struct fg_demuxer {
     char container[16];
     const fg_progress *progress; /* asked while it is read whether to go on */
     long done, total;            /* what is told to it; the caller's */
-    long packets; /* of that stream, so far */
+    long packets;                /* of that stream, so far */
     long reads;
     int failures;  /* in a row */
     bool too_many; /* samples in the index */
