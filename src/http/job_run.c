@@ -39,10 +39,10 @@ static bool on_progress(void *context, const char *what, long done, long total)
 {
     fg_job *job = context;
     pthread_mutex_lock(&job->jobs->lock);
-    const bool moved = done != job->progress_done || total != job->progress_total;
-    const bool shows =
-        strcmp(what, job->progress_what) != 0 ||
-        (moved && (total <= 100 || done == total || done * 100 / total != job->progress_done * 100 / total));
+    const bool other = strcmp(what, job->progress_what) != 0;
+    const bool changed = other || done != job->progress_done || total != job->progress_total;
+    const bool shows = changed && (other || total <= 100 || done == total ||
+                                   done * 100 / total != job->progress_done * 100 / total);
     snprintf(job->progress_what, sizeof job->progress_what, "%s", what);
     job->progress_done = done;
     job->progress_total = total;
@@ -66,9 +66,9 @@ static fg_code run_enroll(fg_job *job, fg_worker *worker, json_t **result, fg_er
         files[i] = (fg_enroll_file){o->files[i].path, o->files[i].name};
     fg_enroll_request request = {
         .name = o->name,
-        .role = o->add ? NULL : o->role, /* a member's own may have been changed since the order */
+        .role = o->role,
         .rights = o->right_count ? (const char *const *)o->rights : NULL,
-        .right_count = o->add ? 0 : o->right_count,
+        .right_count = o->right_count,
         .files = files,
         .file_count = o->file_count,
         .every = o->every,

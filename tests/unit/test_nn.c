@@ -243,7 +243,7 @@ static void add_rounding(om_model *m, const char *name, const char *in, float st
     for (int i = 0; i < 3; i++)
         snprintf(parts[i], sizeof parts[i], "%s.%s", name, ends[i]);
     om_floats(m, parts[0], &step, 0, 0, 0, 0, 0);
-    om_tensor(m, parts[1], is_signed ? 3 : 2, &zero, 1, 0, NULL);
+    om_tensor(m, parts[1], is_signed ? 3 : 2, &zero, 1, 0, (int64_t[]){0});
     snprintf(inputs, sizeof inputs, "%s %s %s", in, parts[0], parts[1]);
     om_node(m, "QuantizeLinear", parts[2], inputs);
     snprintf(inputs, sizeof inputs, "%s %s %s", parts[2], parts[0], parts[1]);
@@ -704,31 +704,34 @@ static void test_odd_channels(void **state)
         om_output(m, "point");
         om_image joined = om_image_new(m, 3, 4 * c, H, W), clip = om_image_new(m, 3, c, H, W);
         om_image prelu = om_image_new(m, 3, c, H, W), rows = om_image_new(m, 3, c, H, W);
-        om_image want[7] = {om_image_new(m, 3, c, H, W)};
+        om_image gated = om_image_new(m, 3, c, H, W), soft = om_image_new(m, 3, c, H, W), means = mean;
+        memcpy(soft.v, a.v, count * sizeof *a.v);
+        om_softmax(&soft);
         memcpy(prelu.v, b.v, count * sizeof *b.v);
         om_prelu(&prelu, slope, 0.0f);
         for (size_t i = 0; i < count; i++) {
-            want[0].v[i] = a.v[i] / (1.0 + exp(-mean.v[i / AREA]));
+            gated.v[i] = a.v[i] / (1.0 + exp(-mean.v[i / AREA]));
             clip.v[i] = fmin(fmax(a.v[i], 0.25), 0.75);
             rows.v[i] = 1.0 / (1.0 + exp(-a.v[i] * prelu.v[i]));
         }
         for (int i = 0; i < 3; i++) {
-            const om_image *parts[4] = {&clip, &b, &clip, &want[0]};
+            const om_image *parts[4] = {&clip, &b, &clip, &gated};
             for (int part = 0; part < 4; part++)
                 memcpy(om_at(&joined, i, part * c, 0, 0), om_at(parts[part], i, 0, 0, 0),
                        image * sizeof *a.v);
         }
-        want[1] = om_conv(m, joined, v, NULL, c, 1, point);
-        want[2] = om_conv(m, clip, w[2], NULL, c, 1, same3);
+        om_softmax(&means);
+        const om_image sum = om_conv(m, clip, w[2], NULL, c, 1, same3);
         for (size_t i = 0; i < count; i++)
-            want[2].v[i] += a.v[i] * prelu.v[i];
-        want[3] = om_image_new(m, 3, c, H, W);
-        memcpy(want[3].v, a.v, count * sizeof *a.v);
-        om_softmax(&want[3]);
-        want[4] = om_dense(m, rows, dense, NULL, 7);
-        want[5] = om_pool(m, prelu, 'a', false, (om_window){{2, 2}, {1, 1}, {0}, {0}, {1, 1}});
-        want[6] = mean;
-        om_softmax(&want[6]);
+            sum.v[i] += a.v[i] * prelu.v[i];
+        const om_image want[7] = {
+            gated,
+            om_conv(m, joined, v, NULL, c, 1, point),
+            sum,
+            soft,
+            om_dense(m, rows, dense, NULL, 7),
+            om_pool(m, prelu, 'a', false, (om_window){{2, 2}, {1, 1}, {0}, {0}, {1, 1}}),
+            means};
         check(m, x, want, 7);
         om_free(m);
     }
