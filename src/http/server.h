@@ -1,11 +1,14 @@
 /* The HTTP server: the API under /api/v1 and the web app, on libmicrohttpd.
  *
- * One thread a connection (bounded), which parses, checks and streams; photos are decided on `workers`
- * threads that each own an fg_worker, behind a bounded queue; enrolment and training are jobs of one further
- * thread, so that they never hold up a photo. Bodies go to disk as they arrive (DATA/tmp, mode 0600) and are
- * deleted after use; what a killed server left there is swept at the next start.
+ * One thread a connection (bounded), which parses, checks and streams; photos and rows are decided on
+ * `workers` threads that each own an fg_worker, behind a bounded queue; enrolments and trainings are jobs of
+ * one further thread, so that they never hold up a photo, and trainings on SageMaker of another; one thread
+ * cuts off connections that stall (guard.h), and one deletes what is kept no longer (janitor.h). Bodies go to
+ * disk as they arrive (DATA/tmp, mode 0600) and are deleted after use; what a killed server left there is
+ * swept at the next start.
  *
- * Settings used: listen, port, admin_key, tls_cert, tls_key, web, workers, max_upload_mb. */
+ * Settings used: data, listen, port, tls_cert, tls_key, web, workers, max_upload_mb, rate_limit, trust_proxy,
+ * cors_origin, admin_key, master_key, endpoint_name, keep_frames, threshold. */
 #ifndef FG_HTTP_SERVER_H
 #define FG_HTTP_SERVER_H
 
