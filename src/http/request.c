@@ -194,9 +194,9 @@ static fg_code prepare(fg_request *r, fg_error *err)
     return rc == FG_OK && r->route->body == FG_BODY_UPLOAD ? fg_api_upload_begin(r, err) : rc;
 }
 
-/* What is asked, as a hash: a form without the bytes of its files, whose sending anew has another boundary.
- */
-static void hash_asked(fg_request *r)
+/* What is asked, as a hash: of a form the parts, since its sending anew has another boundary. Files are read
+ * whole: two photos of a camera may be of one name and size, and begin and end alike. */
+static fg_code hash_asked(fg_request *r, fg_error *err)
 {
     crypto_hash_sha256_state state;
     uint8_t digest[crypto_hash_sha256_BYTES];
@@ -210,9 +210,15 @@ static void hash_asked(fg_request *r)
         crypto_hash_sha256_update(&state, (const uint8_t *)part->name, strlen(part->name) + 1);
         crypto_hash_sha256_update(&state, (const uint8_t *)value, strlen(value) + 1);
         crypto_hash_sha256_update(&state, (const uint8_t *)&part->size, sizeof part->size);
+        char hex[FG_SHA256_HEX] = "";
+        fg_code rc = part->path ? fg_file_sha256(part->path, hex, NULL, err) : FG_OK;
+        if (rc != FG_OK)
+            return rc;
+        crypto_hash_sha256_update(&state, (const uint8_t *)hex, strlen(hex));
     }
     crypto_hash_sha256_final(&state, digest);
     sodium_bin2hex(r->asked, sizeof r->asked, digest, sizeof digest);
+    return FG_OK;
 }
 
 /* Photos are looked at anew each time, since an old verdict must open no door; uploads have a protocol of
@@ -249,8 +255,10 @@ static fg_code handle(fg_request *r, fg_error *err)
     if (!fg_idempotency_is_key(key))
         return FG_FAIL(err, FG_ERR_USAGE, "Idempotency-Key: give 1 to %d visible characters",
                        FG_IDEMPOTENCY_KEY - 1);
-    hash_asked(r);
-    fg_code rc =
+    fg_code rc = hash_asked(r, err);
+    if (rc != FG_OK)
+        return rc;
+    rc =
         fg_idempotency_begin(r->server->idempotency, r->who, key, r->asked, fg_clock_unix_ms(), &replay, err);
     if (rc == FG_ERR_BUSY) {
         r->failed_status = 409;

@@ -300,8 +300,13 @@ class Repeats(unittest.TestCase):
     def test_training_is_ordered_once_and_other_forms_are_told_apart(self):
         jobs = {as_json(server.post('/api/v1/train', headers={'Idempotency-Key': 'abc-3'}))['job']['id'] for _ in range(3)}
         self.assertEqual(len(jobs), 1)
-        form = lambda name: server.form('/api/v1/members', [('name', name), ('role', 'x'), ('video', 'v.mp4', b'text')], headers={'Idempotency-Key': 'abc-4'})
-        self.assertEqual([form('A').status, form('A').status, form('B').status], [202, 202, 422])
+        form = lambda name, video=b'text': server.form('/api/v1/members', [('name', name), ('role', 'x'), ('video', 'v.mp4', video)], headers={'Idempotency-Key': 'abc-4'})
+        self.assertEqual([form('A').status, form('A').status, form('B').status, form('A', b'tent').status], [202, 202, 422, 422])
+        large = bytes(1 << 20)
+        others = [large + b'a' + large, large + b'b' + large]  # that begin and end alike
+        answers = [server.form('/api/v1/members', [('name', 'C'), ('role', 'x'), ('video', 'v.mp4', v)], headers={'Idempotency-Key': 'abc-5'}) for v in (*others, others[0])]
+        self.assertEqual([a.status for a in answers], [202, 422, 202])
+        self.assertEqual(answers[0].body, answers[2].body)
 
 
 if __name__ == '__main__':
