@@ -308,7 +308,7 @@ class Jobs(unittest.TestCase):
         cohort = media / 'cohort' / 'nobody'
         cohort.mkdir(parents=True)
         for n in range(1000):
-            (cohort / f'{n}.jpg').write_bytes(b'no photo')
+            (cohort / f'{n}.jpg').write_bytes(PNG + bytes(50))  # broken, so that none takes long
         own = Server('--cohort', str(cohort.parent), '--workers', '1')
         try:
             for name in ('ada', 'bruno'):
