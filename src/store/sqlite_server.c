@@ -86,11 +86,12 @@ fg_code fg_sqlite_job_add(fg_store *store, const fg_job_record *job, fg_error *e
 fg_code fg_sqlite_job_put(fg_store *store, const fg_job_record *job, fg_error *err)
 {
     fg_sql q;
-    fg_code rc =
-        fg_sql_start(&q, store, FG_SQL_WRITE, "UPDATE job SET attempts = ?, end_json = ? WHERE id = ?", err);
+    fg_code rc = fg_sql_start(&q, store, FG_SQL_WRITE,
+                              "UPDATE job SET attempts = ?, order_json = ?, end_json = ? WHERE id = ?", err);
     if (rc != FG_OK)
         return rc;
     fg_sql_int(&q, job->attempts);
+    fg_sql_text(&q, job->order_json);
     fg_sql_text(&q, job->end_json ? job->end_json : "");
     fg_sql_text(&q, job->id);
     rc = fg_sql_run(&q, err);

@@ -339,7 +339,8 @@ fg_code fg_store_jobs(fg_store *store, fg_job_record **jobs, long *count,
 /* Free with fg_keys_texts_free. */
 fg_code fg_store_job_ids(fg_store *store, char ***ids, long *count, fg_error *err) FG_MUST_CHECK;
 fg_code fg_store_job_add(fg_store *store, const fg_job_record *job, fg_error *err) FG_MUST_CHECK;
-/* Replaces attempts and end_json. FG_ERR_NOT_FOUND where the record has gone: with a member, or by a reset.
+/* Replaces attempts, order_json and end_json. FG_ERR_NOT_FOUND where the record has gone: with a member, or
+ * by a reset.
  */
 fg_code fg_store_job_put(fg_store *store, const fg_job_record *job, fg_error *err) FG_MUST_CHECK;
 fg_code fg_store_job_remove(fg_store *store, const char *id, fg_error *err) FG_MUST_CHECK;
