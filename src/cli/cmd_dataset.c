@@ -2,10 +2,35 @@
 
 #include "flow/dataset.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 enum { MAX_LINK = 8192 };
+
+static bool ends_with(const char *text, const char *end)
+{
+    const size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+/* What is asked for, else what the file's name says; the two must not contradict each other. */
+static fg_code find_format(const fg_settings *s, fg_dataset_format *format, fg_error *err)
+{
+    const bool pickle = s->out && (ends_with(s->out, ".pickle") || ends_with(s->out, ".pkl")),
+               npz = s->out && ends_with(s->out, ".npz");
+    fg_code rc = fg_dataset_format_parse(format, s->format, err);
+    if (rc != FG_OK || (!pickle && !npz))
+        return rc;
+    if (!fg_settings_is_default(s, "format") && pickle != (*format == FG_DATASET_PICKLE))
+        return FG_FAIL(err, FG_ERR_USAGE,
+                       "--out %s: not the name of a file of --format %s; change one of the two", s->out,
+                       s->format);
+    *format = pickle ? FG_DATASET_PICKLE : FG_DATASET_NPZ;
+    return FG_OK;
+}
 
 fg_code fg_cmd_export(fg_cli *cli, fg_error *err)
 {
@@ -16,7 +41,7 @@ fg_code fg_cmd_export(fg_cli *cli, fg_error *err)
     long templates = 0;
     int members = 0;
     fg_buf link;
-    fg_code rc = fg_dataset_format_parse(&format, cli->settings.format, err);
+    fg_code rc = find_format(&cli->settings, &format, err);
     if (rc != FG_OK)
         return rc;
     snprintf(name, sizeof name, "data.%s", fg_dataset_format_name(format));
@@ -43,6 +68,14 @@ fg_code fg_cmd_export(fg_cli *cli, fg_error *err)
     }
     fg_buf_deinit(&link);
     return rc;
+}
+
+fg_code fg_cmd_import_check(const fg_cli *cli, fg_error *err)
+{
+    const char *path = cli->args[0];
+    if (!fg_dataset_is_s3(path) && access(path, R_OK) != 0)
+        return FG_FAIL_ERRNO(err, "cannot open", path);
+    return FG_OK;
 }
 
 fg_code fg_cmd_import(fg_cli *cli, fg_error *err)

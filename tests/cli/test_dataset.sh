@@ -11,6 +11,12 @@ done
 "$render" photo "$people/ada.jpg" ada.jpg 1
 "$render" photo "$people/otto.jpg" otto.jpg 1
 
+begin a_failed_import_leaves_no_team
+run 1 --data none import --role x none.npz
+one_line err
+[ ! -e none ] || { bad=1; echo "  a data folder was made"; }
+end
+
 begin export_of_nobody
 run 1 --data empty export
 says err "no team here yet"
@@ -23,6 +29,12 @@ begin export_both_forms
 run 0 --data one --json export
 json '.[0] | [.out, .format, .members] | join(" ")' "data.npz npz 2"
 rows=$(jq .rows out)
+run 0 --data one --json export --out team.pickle
+json '.[0].format' pickle
+run 2 --data one export --format npz --out team.pickle
+one_line err
+run 2 --data one export --out -
+[ ! -e - ] || { bad=1; echo "  a file called -"; }
 run 0 --data one export --format pickle --out team.pickle
 says out "team.pickle: $rows templates of 2 members"
 [ "$(stat -c %a data.npz team.pickle | sort -u)" = 600 ] || { bad=1; echo "  others can read it"; }
@@ -39,14 +51,15 @@ pickle=$(python "$source_root/tests/support/datasets.py" check team.pickle)
 end
 
 begin a_full_disk_leaves_the_old_file
-cp data.npz before
+cp data.npz full && cp data.npz before
 for format in npz pickle; do
-    (ulimit -f 4; "$facegate" --data one export --format $format --out data.npz >out 2>err)
+    (ulimit -f 4; "$facegate" --data one export --format $format --out full >out 2>err)
     [ $? = 1 ] || { bad=1; echo "  no error"; }
     one_line err
-    cmp -s data.npz before || { bad=1; echo "  the old file is gone"; }
+    cmp -s full before || { bad=1; echo "  the old file is gone"; }
 done
-[ "$(ls | grep -c 'data.npz.')" = 0 ] || { bad=1; echo "  remains of a temporary file"; }
+[ "$(ls | grep -c "full\\.")" = 0 ] || { bad=1; echo "  remains of a temporary file"; }
+rm full before
 end
 
 begin import_gives_the_same_team
