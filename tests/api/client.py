@@ -52,8 +52,8 @@ def render(kind, portrait, out, variant=0, seconds=2):
 
 
 def copies(video, count):
-    """The video that many times, each with an end of its own: the same file twice is refused."""
-    return [video + struct.pack('>I4sI', 12, b'free', n) for n in range(count)]
+    """The video that many times, each further one with an end of its own: the same file twice is refused."""
+    return [video + (struct.pack('>I4sI', 12, b'free', n) if n else b'') for n in range(count)]
 
 
 def multipart(fields):
