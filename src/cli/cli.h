@@ -46,6 +46,8 @@ bool fg_cli_given(const fg_cli *cli, const char *setting);
 
 /* help.c */
 void fg_cli_help(void);
+/* The commands that begin with that word, such as "members"; false where there is none. */
+bool fg_cli_help_group(const char *word);
 void fg_cli_help_command(const fg_command *command);
 /* Markdown of every command and setting, for docs/: `facegate help --markdown`. */
 void fg_cli_help_markdown(void);
@@ -73,6 +75,8 @@ void fg_cli_log_write(void *context, fg_log_level level, const char *line);
 
 /* The commands */
 fg_code fg_cmd_enroll(fg_cli *cli, fg_error *err);
+fg_code fg_cmd_enroll_check(const fg_cli *cli, fg_error *err);
+fg_code fg_cmd_import_check(const fg_cli *cli, fg_error *err);
 fg_code fg_cmd_members_list(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_members_show(fg_cli *cli, fg_error *err);
 fg_code fg_cmd_members_set(fg_cli *cli, fg_error *err);

@@ -1,10 +1,13 @@
 #include "cli/cli.h"
 
+#include "base/text.h"
 #include "media/video.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void print_file(const char *path, const fg_enroll_file_report *f)
 {
@@ -21,15 +24,32 @@ static void print_file(const char *path, const fg_enroll_file_report *f)
     putchar('\n');
 }
 
+fg_code fg_cmd_enroll_check(const fg_cli *cli, fg_error *err)
+{
+    const fg_settings *s = &cli->settings;
+    char text[FG_MAX_NAME_BYTES + 1];
+    if (s->add && (fg_cli_given(cli, "role") || fg_cli_given(cli, "right")))
+        return FG_FAIL(err, FG_ERR_USAGE,
+                       "--add leaves role and rights as they are; change them with `facegate members set`");
+    if (!s->name || !*s->name)
+        return FG_FAIL(err, FG_ERR_USAGE, "give the member's name with --name");
+    fg_code rc = fg_text_name(text, "name", s->name, err);
+    if (rc == FG_OK && s->role && !s->add)
+        rc = fg_text_name(text, "role", s->role, err);
+    for (int i = 0; i < s->right.count && rc == FG_OK && !s->add; i++)
+        rc = fg_text_name(text, "right", s->right.items[i], err);
+    for (int i = 0; i < cli->arg_count && rc == FG_OK; i++)
+        if (access(cli->args[i], R_OK) != 0)
+            rc = FG_FAIL_ERRNO(err, "cannot open", cli->args[i]);
+    return rc;
+}
+
 fg_code fg_cmd_enroll(fg_cli *cli, fg_error *err)
 {
     const fg_settings *s = &cli->settings;
     fg_worker *worker = NULL;
     fg_enroll_report report = {0};
     const char *const user = getenv("USER");
-    if (s->add && (fg_cli_given(cli, "role") || fg_cli_given(cli, "right")))
-        return FG_FAIL(err, FG_ERR_USAGE,
-                       "--add leaves role and rights as they are; change them with `facegate members set`");
     fg_enroll_file *files = calloc((size_t)cli->arg_count, sizeof *files);
     if (!files)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
@@ -66,8 +86,8 @@ fg_code fg_cmd_enroll(fg_cli *cli, fg_error *err)
             print_file(cli->args[i], &report.files[i]);
     }
     if (report.odd)
-        fg_cli_note(cli, "note: %ld face%s of somebody else dropped", report.odd,
-                    report.odd == 1 ? " was" : "s were");
+        fg_cli_note(cli, "note: %ld face%s of somebody else %s dropped", report.odd, fg_cli_s(report.odd),
+                    report.odd == 1 ? "was" : "were");
     if (report.mostly_unclear)
         fg_cli_note(
             cli,

@@ -116,6 +116,9 @@ fg_code fg_cmd_classifiers_list(fg_cli *cli, fg_error *err)
         fg_clock_text(infos[i].created_ms, time);
         if (cli->settings.json)
             fg_cli_print_json(fg_version_json(&infos[i]));
+        else if (infos[i].withdrawn)
+            printf("  %4lld  %.19s  emptied: somebody it knew was removed\n", (long long)infos[i].version,
+                   time);
         else
             printf("%c %4lld  %.19s  data %.12s  model %.12s\n", infos[i].active ? '*' : ' ',
                    (long long)infos[i].version, time, infos[i].data_hash, infos[i].model_hash);
@@ -137,6 +140,36 @@ static fg_code parse_version(const char *text, int64_t *version, fg_error *err)
     return FG_OK;
 }
 
+/* Back from the document that is stored. */
+static void print_stored(const fg_version_info *info)
+{
+    json_t *report = json_loads(info->report_json, 0, NULL),
+           *settings = json_loads(info->settings_json, 0, NULL);
+    const json_t *frr = json_object_get(report, "frr"), *cohort = json_object_get(settings, "cohort");
+    const fg_train_report r = {
+        .members = (int)json_integer_value(json_object_get(report, "members")),
+        .templates = (long)json_integer_value(json_object_get(report, "templates")),
+        .outliers = (long)json_integer_value(json_object_get(report, "outliers")),
+        .cohort = (long)json_integer_value(json_object_get(report, "cohort")),
+        .similarity_gate = json_number_value(json_object_get(report, "similarity_gate")),
+        .far = json_number_value(json_object_get(report, "far")),
+        .far_low = json_number_value(json_object_get(report, "far_low")),
+        .far_high = json_number_value(json_object_get(report, "far_high")),
+        .frr = json_is_number(frr) ? json_number_value(frr) : (double)NAN,
+        .seconds = json_number_value(json_object_get(report, "seconds")),
+    };
+    printf("settings: kernel %s, C %g, gamma %g, cohort %s\n",
+           json_string_value(json_object_get(settings, "kernel"))
+               ? json_string_value(json_object_get(settings, "kernel"))
+               : "?",
+           json_number_value(json_object_get(settings, "c")),
+           json_number_value(json_object_get(settings, "gamma")),
+           json_is_string(cohort) ? json_string_value(cohort) : "?");
+    print_report(&r, json_number_value(json_object_get(settings, "far")));
+    json_decref(report);
+    json_decref(settings);
+}
+
 fg_code fg_cmd_classifiers_show(fg_cli *cli, fg_error *err)
 {
     fg_version_info info = {0};
@@ -151,10 +184,10 @@ fg_code fg_cmd_classifiers_show(fg_cli *cli, fg_error *err)
     } else if (rc == FG_OK) {
         char time[FG_TIME_TEXT];
         fg_clock_text(info.created_ms, time);
-        printf("version:  %lld%s\ntrained:  %s\nsize:     %zu bytes\ndata:     %s\nmodel:    %s\nsettings: "
-               "%s\nreport:   %s\n",
+        printf("version:  %lld%s\ntrained:  %s\nsize:     %zu bytes\ndata:     %s\nmodel:    %s\n",
                (long long)info.version, info.active ? " (active)" : "", time, data.size, info.data_hash,
-               info.model_hash, info.settings_json, info.report_json);
+               info.model_hash);
+        print_stored(&info);
     }
     fg_version_info_deinit(&info);
     fg_buf_deinit(&data);

@@ -41,16 +41,37 @@ static void print_settings(const char *title, const char *words)
     }
 }
 
+static void print_command(const fg_command *c)
+{
+    char left[64];
+    snprintf(left, sizeof left, "%s %s", c->name, c->args);
+    printf("  %-30s %s\n", left, c->summary);
+}
+
+bool fg_cli_help_group(const char *word)
+{
+    const size_t n = strlen(word);
+    bool any = false;
+    for (int i = 0; i < fg_command_count; i++) {
+        if (strncmp(fg_commands[i].name, word, n) != 0 || fg_commands[i].name[n] != ' ')
+            continue;
+        if (!any)
+            printf("usage: facegate %s COMMAND ...\n\n", word);
+        any = true;
+        print_command(&fg_commands[i]);
+    }
+    if (any)
+        printf("\nfacegate %s COMMAND --help says more about a command.\n", word);
+    return any;
+}
+
 void fg_cli_help(void)
 {
     printf("Facegate %s: who is at the door, how sure are we, and may they come in?\n\n"
            "usage: facegate [--data DIR] [--json] COMMAND ...\n\n",
            fg_version());
-    for (int i = 0; i < fg_command_count; i++) {
-        char left[64];
-        snprintf(left, sizeof left, "%s %s", fg_commands[i].name, fg_commands[i].args);
-        printf("  %-30s %s\n", left, fg_commands[i].summary);
-    }
+    for (int i = 0; i < fg_command_count; i++)
+        print_command(&fg_commands[i]);
     print_settings("Settings of every command:", fg_common_settings);
     printf("\nEach setting can also be given as a variable: --min-face as FACEGATE_MIN_FACE.\n"
            "facegate COMMAND --help says more about a command.\n\n"

@@ -88,37 +88,58 @@ static const fg_command *find(char *const *words, int count, int *used)
     return NULL;
 }
 
-/* "members" alone, or with a word that it does not know: says which there are. */
-static fg_code unknown(const char *word, fg_error *err)
+/* "members": which commands there are. */
+static void list_group(const char *word, char *out, size_t out_size)
 {
-    char known[256] = "";
-    size_t n = strlen(word);
+    const size_t n = strlen(word);
+    size_t used = 0;
+    *out = 0;
     for (int i = 0; i < fg_command_count; i++)
-        if (strncmp(fg_commands[i].name, word, n) == 0 && fg_commands[i].name[n] == ' ' &&
-            strlen(known) < 200)
-            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", *known ? ", " : "",
-                     fg_commands[i].name + n + 1);
-    if (*known)
-        return FG_FAIL(err, FG_ERR_USAGE, "facegate %s: say what to do: %s", word, known);
-    return FG_FAIL(err, FG_ERR_USAGE, "%s: no such command; `facegate --help` lists them", word);
+        if (strncmp(fg_commands[i].name, word, n) == 0 && fg_commands[i].name[n] == ' ' && used < out_size)
+            used += (size_t)snprintf(out + used, out_size - used, "%s%s", used ? ", " : "",
+                                     fg_commands[i].name + n + 1);
 }
+
+/* "members" alone, or with a word that it does not know: says which there are. */
+static fg_code unknown(char *const *words, int count, fg_error *err)
+{
+    char known[256];
+    list_group(words[0], known, sizeof known);
+    if (*known && count > 1)
+        return FG_FAIL(err, FG_ERR_USAGE, "%s %s: no such command; there are %s", words[0], words[1], known);
+    if (*known)
+        return FG_FAIL(err, FG_ERR_USAGE, "%s: say what to do: %s", words[0], known);
+    return FG_FAIL(err, FG_ERR_USAGE, "%s: no such command; `facegate --help` lists them", words[0]);
+}
+
+/* What can be seen to be wrong before a data folder is made for it. */
+static const struct {
+    fg_code (*run)(fg_cli *cli, fg_error *err);
+    fg_code (*check)(const fg_cli *cli, fg_error *err);
+} checks[] = {{fg_cmd_enroll, fg_cmd_enroll_check}, {fg_cmd_import, fg_cmd_import_check}};
 
 static fg_code check(const fg_command *command, const fg_cli *cli, const given *g, fg_error *err)
 {
     for (size_t i = 0; i < fg_setting_count; i++)
         if (g->seen[i] && !fg_cli_takes(command, fg_setting_table[i].name))
             return FG_FAIL(err, FG_ERR_USAGE,
-                           "facegate %s does not take --%s; `facegate %s --help` lists what it takes",
-                           command->name, fg_setting_table[i].name, command->name);
+                           "%s does not take --%s; `facegate %s --help` lists what it takes", command->name,
+                           fg_setting_table[i].name, command->name);
     for (int i = 0; fg_cli_takes(command, "right") && i < cli->settings.right.count; i++)
         if (strchr(cli->settings.right.items[i], ','))
             return FG_FAIL(err, FG_ERR_USAGE, "--right %s: one right each; give --right once for every right",
                            cli->settings.right.items[i]);
+    if (cli->settings.out && strcmp(cli->settings.out, "-") == 0 && fg_cli_takes(command, "out"))
+        return FG_FAIL(err, FG_ERR_USAGE,
+                       "--out -: standard output is not written to; give the name of a file");
     if (cli->arg_count < command->min_args)
-        return FG_FAIL(err, FG_ERR_USAGE, "facegate %s: %s is missing", command->name, command->args);
+        return FG_FAIL(err, FG_ERR_USAGE, "%s: %s is missing", command->name, command->args);
     if (command->max_args >= 0 && cli->arg_count > command->max_args)
-        return FG_FAIL(err, FG_ERR_USAGE, "%s: one argument too many for facegate %s",
+        return FG_FAIL(err, FG_ERR_USAGE, "%s: one argument too many for `facegate %s`",
                        cli->args[command->max_args], command->name);
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++)
+        if (command->run == checks[i].run)
+            return checks[i].check(cli, err);
     return FG_OK;
 }
 
@@ -191,8 +212,10 @@ int main(int argc, char **argv)
         return finish(&cli, &err, FG_OK);
     }
     const fg_command *command = find(words, count, &used);
+    if (!command && g.help && count == 1 && fg_cli_help_group(words[0]))
+        return finish(&cli, &err, FG_OK);
     if (!command)
-        return finish(&cli, &err, unknown(words[0], &err));
+        return finish(&cli, &err, unknown(words, count, &err));
     if (!g.help)
         command = fg_cli_in_container(command, &cli.settings);
     if (g.help) {

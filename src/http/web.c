@@ -5,9 +5,11 @@
 
 #include "base/embedded.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 extern const fg_embedded fg_web_files[];
 
@@ -33,6 +35,15 @@ static const struct {
 fg_code fg_web_open(fg_web **web, const char *folder, fg_error *err)
 {
     char hex[FG_SHA256_HEX];
+    char index[FG_MAX_PATH];
+    *web = NULL;
+    if (folder) {
+        fg_code rc = fg_path_join(index, sizeof index, folder, "index.html", err);
+        if (rc == FG_OK && access(index, R_OK) != 0)
+            rc = FG_FAIL_ERRNO(err, "--web: cannot read", index);
+        if (rc != FG_OK)
+            return rc;
+    }
     *web = calloc(1, sizeof **web);
     if (!*web)
         return FG_FAIL(err, FG_ERR_MEMORY, "out of memory");

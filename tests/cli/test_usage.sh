@@ -40,6 +40,32 @@ run 0 help members list
 says out "usage: facegate members list"
 end
 
+begin help_of_a_group_lists_its_commands
+for words in "members --help" "members -h" "help members"; do
+    # shellcheck disable=SC2086
+    run 0 $words
+    says out "  members remove NAME"
+    empty err
+done
+run 2 members
+is message "$(cat err)" "facegate: members: say what to do: list, show, set, remove"
+run 2 members lsit
+is message "$(cat err)" "facegate: members lsit: no such command; there are list, show, set, remove"
+run 2 members lsit --help
+says err "members lsit"
+end
+
+begin nothing_is_made_for_what_cannot_be
+run 2 --data none enroll --name '  ' --role x x.jpg
+says err "the name is empty"
+run 1 --data none enroll --name Ada --role x x.jpg
+run 2 --data none enroll --name Ada --role x --right lab,office x.jpg
+[ ! -e none ] || { bad=1; echo "  a data folder was made"; }
+timeout 60 "$facegate" --data none serve --port 0 --web nosuchdir >out 2>err
+is status $? 1
+says err "nosuchdir"
+end
+
 begin version
 run 0 version
 says out "facegate 0."
