@@ -12,7 +12,7 @@
 /* clang-format off */
 const fg_setting fg_setting_table[] = {
     {"data",            FG_SETTING_TEXT,     AT(data),           "facegate-data", 0,    0,     "DIR", "folder of this team's data", false},
-    {"json",            FG_SETTING_SWITCH,   AT(json),           NULL,            0,    0,     NULL, "print one JSON document per input and nothing else", false},
+    {"json",            FG_SETTING_SWITCH,   AT(json),           NULL,            0,    0,     NULL, "print JSON and nothing else: a document for each input, and of a video for each frame", false},
     {"quiet",           FG_SETTING_SWITCH,   AT(quiet),          NULL,            0,    0,     NULL, "no progress and no advice on stderr, errors only", false},
     {"blob",            FG_SETTING_TEXT,     AT(blob),           NULL,            0,    0,     "URL", "where chips and originals are kept: dir:PATH or s3://BUCKET/PREFIX (where the team has them; at first, blobs in the data folder)", false},
     {"aws-file",        FG_SETTING_TEXT,     AT(aws_file),       NULL,            0,    0,     "FILE", "JSON with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, for its owner alone (else as the AWS tools find them)", false},

@@ -12,6 +12,7 @@ static fg_code create_aws(fg_cli *cli, fg_error *err)
 {
     const fg_settings *s = &cli->settings;
     char key_id[FG_AWS_KEY_ID] = "", secret[FG_AWS_SECRET] = "";
+    char id[17] = "";
     uint8_t master[FG_MASTER_KEY];
     fg_scope scope;
     int64_t expires = s->expires_days ? fg_clock_unix_ms() + (int64_t)s->expires_days * 86400000 : 0;
@@ -20,8 +21,8 @@ static fg_code create_aws(fg_cli *cli, fg_error *err)
         rc = fg_master_key_load(master, s->data, s->master_key, true, err);
     if (rc == FG_OK)
         rc = fg_aws_key_create(fg_app_store(cli->app), master, scope, s->label, expires, key_id, secret, err);
-    if (rc == FG_OK)
-        rc = fg_record(cli->app, &actor, "key_create", key_id, err);
+    if (rc == FG_OK && fg_aws_key_parse(key_id, id))
+        rc = fg_record(cli->app, &actor, "key_create", id, err);
     if (rc == FG_OK && s->json)
         fg_cli_print_json(json_pack("{s:s, s:s, s:s}", "access_key_id", key_id, "secret_access_key", secret,
                                     "scope", fg_scope_name(scope)));
@@ -40,14 +41,14 @@ fg_code fg_cmd_keys_create(fg_cli *cli, fg_error *err)
         return create_aws(cli, err);
 
     const fg_settings *s = &cli->settings;
-    char text[FG_KEY_TEXT] = "";
+    char text[FG_KEY_TEXT] = "", id[17] = "";
     fg_scope scope;
     int64_t expires = s->expires_days ? fg_clock_unix_ms() + (int64_t)s->expires_days * 86400000 : 0;
     fg_code rc = fg_scope_parse(&scope, s->scope, err);
     if (rc == FG_OK)
         rc = fg_access_key_create(fg_app_store(cli->app), scope, s->label, expires, text, err);
-    if (rc == FG_OK)
-        rc = fg_record(cli->app, &actor, "key_create", fg_scope_name(scope), err);
+    if (rc == FG_OK && fg_access_key_parse(text, id))
+        rc = fg_record(cli->app, &actor, "key_create", id, err);
     if (rc == FG_OK && s->json)
         fg_cli_print_json(json_pack("{s:s, s:s}", "key", text, "scope", fg_scope_name(scope)));
     else if (rc == FG_OK)
@@ -79,6 +80,25 @@ static json_t *key_json(const fg_key *k)
     return document;
 }
 
+static void print_day(const char *what, int64_t time_ms)
+{
+    char text[FG_TIME_TEXT];
+    fg_clock_text(time_ms, text);
+    printf("  %s %-10.10s", what, time_ms ? text : "never");
+}
+
+static void print_key(const fg_key *k, const char *state, const char *key_id)
+{
+    printf("%s  %-7s %-8s", k->id, k->scope, state);
+    print_day("expires", k->expires_ms);
+    print_day("used", k->used_ms);
+    if (*k->label)
+        printf("  %s", k->label);
+    if (key_id)
+        printf("  (%s)", key_id);
+    putchar('\n');
+}
+
 fg_code fg_cmd_keys_list(fg_cli *cli, fg_error *err)
 {
     fg_key *keys = NULL;
@@ -94,11 +114,7 @@ fg_code fg_cmd_keys_list(fg_cli *cli, fg_error *err)
         if (cli->settings.json)
             fg_cli_print_json(key_json(k));
         else
-            printf("%s  %-7s %-8s %s%s%s%s\n", k->id, k->scope,
-                   k->revoked_ms ? "revoked"
-                   : expired     ? "expired"
-                                 : "alive",
-                   k->label, k->aws ? "  (" : "", k->aws ? key_id : "", k->aws ? ")" : "");
+            print_key(k, k->revoked_ms ? "revoked" : expired ? "expired" : "alive", k->aws ? key_id : NULL);
     }
     fg_keys_free(keys, count);
     return FG_OK;
@@ -110,7 +126,7 @@ fg_code fg_cmd_keys_revoke(fg_cli *cli, fg_error *err)
     const char *name = fg_aws_key_parse(cli->args[0], id) ? id : cli->args[0]; /* either name will do */
     fg_code rc = fg_store_key_revoke(fg_app_store(cli->app), name, fg_clock_unix_ms(), err);
     if (rc == FG_OK)
-        rc = fg_record(cli->app, &actor, "key_revoke", cli->args[0], err);
+        rc = fg_record(cli->app, &actor, "key_revoke", name, err);
     if (rc == FG_OK && cli->settings.json)
         fg_cli_print_json(json_pack("{s:s, s:b}", "id", cli->args[0], "revoked", 1));
     else if (rc == FG_OK)

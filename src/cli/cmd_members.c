@@ -16,6 +16,15 @@ static void print_rights(const fg_member *m)
         printf("none");
 }
 
+/* Padded to that many characters, where printf counts bytes. */
+static void print_padded(const char *text, int width)
+{
+    int characters = 0;
+    for (const char *p = text; *p; p++)
+        characters += ((unsigned char)*p & 0xc0) != 0x80;
+    printf("%s%*s ", text, characters < width ? width - characters : 0, "");
+}
+
 fg_code fg_cmd_members_list(fg_cli *cli, fg_error *err)
 {
     fg_member *members = NULL;
@@ -30,7 +39,9 @@ fg_code fg_cmd_members_list(fg_cli *cli, fg_error *err)
             fg_cli_print_json(fg_member_json(&members[i]));
             continue;
         }
-        printf("%-24s %-24s %9ld  ", members[i].name, members[i].role, members[i].templates);
+        print_padded(members[i].name, 24);
+        print_padded(members[i].role, 24);
+        printf("%9ld  ", members[i].templates);
         print_rights(&members[i]);
         putchar('\n');
     }
@@ -73,9 +84,13 @@ fg_code fg_cmd_members_show(fg_cli *cli, fg_error *err)
     for (long i = 0; i < count; i++) {
         char time[FG_TIME_TEXT];
         fg_clock_text(sources[i].created_ms, time);
-        printf("%-10s %s: %ld face%s used of %ld frame%s, %.10s\n", i ? "" : "files:", sources[i].name,
-               sources[i].faces_used, fg_cli_s(sources[i].faces_used), sources[i].frames_sampled,
-               fg_cli_s(sources[i].frames_sampled), time);
+        const long used = sources[i].faces_used, frames = sources[i].frames_sampled;
+        printf("%-10s %s: ", i ? "" : "files:", sources[i].name);
+        if (strcmp(sources[i].kind, "dataset") == 0)
+            printf("%ld template%s, %.10s\n", used, fg_cli_s(used), time);
+        else
+            printf("%ld face%s used of %ld frame%s, %.10s\n", used, fg_cli_s(used), frames, fg_cli_s(frames),
+                   time);
     }
 done:
     fg_sources_free(sources, count);

@@ -1,7 +1,21 @@
 #include "cli/cli.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* As exact as what is needed, and cut: what falls short never looks as if it did not. */
+static void print_probability(const fg_verification *v)
+{
+    char needed[32];
+    snprintf(needed, sizeof needed, "%.10g", v->threshold);
+    const char *point = strchr(needed, '.');
+    const int digits = point && strlen(point + 1) > 3 ? (int)strlen(point + 1) : 3;
+    const double unit = pow(10, digits);
+    printf(", probability %.*f of %s needed, similarity %.3f", digits,
+           floor(v->ranking.best.probability * unit) / unit, needed, v->ranking.best.similarity);
+}
 
 static void print_verdict(const char *path, const fg_verification *v)
 {
@@ -10,8 +24,7 @@ static void print_verdict(const char *path, const fg_verification *v)
     if (known)
         printf(", %s (%s)", v->member.name, v->member.role);
     if (v->ranked)
-        printf(", probability %.3f of %.3g needed, similarity %.3f", v->ranking.best.probability,
-               v->threshold, v->ranking.best.similarity);
+        print_probability(v);
     for (int i = 0; i < v->decision.reason_count; i++)
         printf("%s%s", i ? "; " : " - ", fg_reason_text(v->decision.reasons[i]));
     putchar('\n');

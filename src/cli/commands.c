@@ -42,14 +42,14 @@ const fg_command fg_commands[] = {
      "Exit status: 0 for one person, 3 for two.\n",
      2, 2, FG_APP_ENGINE | FG_APP_TEAM_EMBEDDER, QUALITY, fg_cmd_compare},
     {"detect", "FILE...", "the faces in photos, and in every N-th frame of videos", NULL, 1, -1, FG_APP_ENGINE, DETECTION "every rotate", fg_cmd_detect},
-    {"embed", "FILE...", "embeddings of the faces, a row each, as .npy",
+    {"embed", "PHOTO...", "embeddings of the faces, a row each, as .npy",
      "A photo without a usable face is an error, and no file is written.\n\n"
      "    facegate embed --out query.npy photo.jpg\n",
      1, -1, FG_APP_ENGINE | FG_APP_TEAM_EMBEDDER, QUALITY "out", fg_cmd_embed},
     {"export", "", "the team's templates as a labelled dataset, for numpy, scikit-learn or SageMaker",
-     "Without --out: data.npz or data.pickle. What the two forms hold is in docs/dataset.md.\n\n"
-     "    facegate export --format npz --out data.npz\n"
-     "    facegate --aws-file aws.json export --format pickle --out s3://faces/data.pickle\n",
+     "The form is what the file's name says, unless --format does. Without --out: data.npz or data.pickle. What the two forms hold is in docs/dataset.md.\n\n"
+     "    facegate export --out data.npz\n"
+     "    facegate --aws-file aws.json export --out s3://faces/data.pickle\n",
      0, 0, FULL, "format out link-minutes", fg_cmd_export},
     {"import", "FILE", "enrol everybody in a labelled dataset of this embedder's templates (.npz or .pickle, also s3://BUCKET/NAME)",
      "A label is a member's name. New members get --role and --right; members who are there already are refused,\n"

@@ -81,7 +81,10 @@ static fg_code open_engine(fg_app *app, unsigned parts, fg_error *err)
     if (rc != FG_OK)
         return rc;
     rc = fg_app_open_engine(app, *team.name ? team.name : NULL, err);
-    return rc != FG_OK && *team.name ? fg_error_prefix(err, rc, "the team's embedder") : rc;
+    /* Not where it is the detector that is wrong. */
+    return rc != FG_OK && *team.name && err && !strstr(err->msg, "no detector")
+               ? fg_error_prefix(err, rc, "the team's embedder")
+               : rc;
 }
 
 fg_code fg_app_drop_blobs(fg_app *app, const char *prefix)

@@ -132,6 +132,37 @@ static fg_code bench_embedders(bench *b, fg_error *err)
     return rc;
 }
 
+static fg_code find_size(const char *path, size *at, fg_error *err)
+{
+    fg_net *net = NULL;
+    *at = (size){1, 0, 0};
+    fg_code rc = fg_net_open(&net, path, NULL, err);
+    if (rc != FG_OK)
+        return rc;
+    at->height = fg_net_info_view(net)->height;
+    at->width = fg_net_info_view(net)->width;
+    fg_net_close(net);
+    if (at->height < 1 || at->width < 1)
+        return FG_FAIL(err, FG_ERR_UNSUPPORTED,
+                       "%s: takes any size of input; give a network with a fixed one", path);
+    return FG_OK;
+}
+
+/* A bad path is said before minutes of measuring, not after. */
+static fg_code check_files(const fg_bench_request *request, fg_error *err)
+{
+    fg_video *video = NULL;
+    const fg_video_options options = {.every = request->every, .rotate = FG_ROTATE_AUTO};
+    fg_code rc = FG_OK;
+    size at;
+    for (int i = 0; i < request->network_count && rc == FG_OK; i++)
+        rc = find_size(request->networks[i], &at, err);
+    if (rc == FG_OK && request->video)
+        rc = fg_video_open(&video, request->video, &options, err);
+    fg_video_close(video);
+    return rc;
+}
+
 static fg_code bench_networks(bench *b, fg_error *err)
 {
     const fg_engine_info *info = fg_engine_info_view(b->worker->app->engine);
@@ -162,17 +193,9 @@ static fg_code bench_networks(bench *b, fg_error *err)
         rc = bench_network(b, stage, detector->files[2].path, FG_PRECISION_F32, &onet, 1, err);
     for (int i = 0; i < b->request->network_count && rc == FG_OK; i++) {
         const char *path = b->request->networks[i], *slash = strrchr(path, '/');
-        fg_net *net = NULL;
-        size at = {1, 0, 0};
-        if ((rc = fg_net_open(&net, path, NULL, err)) != FG_OK)
-            break;
-        at.height = fg_net_info_view(net)->height;
-        at.width = fg_net_info_view(net)->width;
-        fg_net_close(net);
-        if (at.height < 1 || at.width < 1)
-            rc = FG_FAIL(err, FG_ERR_UNSUPPORTED,
-                         "%s: takes any size of input; give a network with a fixed one", path);
-        else
+        size at;
+        rc = find_size(path, &at, err);
+        if (rc == FG_OK)
             rc = bench_precisions(b, slash ? slash + 1 : path, path, at, err);
     }
     return rc;
@@ -416,6 +439,8 @@ fg_code fg_bench(fg_worker *worker, const fg_bench_request *request, fg_error *e
     b.times = calloc((size_t)request->rounds, sizeof *b.times);
     fg_code rc = b.times ? fg_models_load(&b.models, worker->app->model_path, err)
                          : FG_FAIL(err, FG_ERR_MEMORY, "out of memory");
+    if (rc == FG_OK)
+        rc = check_files(request, err);
     if (rc == FG_OK)
         rc = bench_networks(&b, err);
     if (rc == FG_OK)

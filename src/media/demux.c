@@ -131,9 +131,10 @@ static fg_code open_file(fg_demuxer *d, const char *path, fg_media_format *forma
     else if (sniffed.kind == FG_MEDIA_PHOTO)
         rc = FG_FAIL(err, FG_ERR_INPUT, "%s, not a video; give a video", sniffed.label);
     else if (sniffed.kind != FG_MEDIA_VIDEO)
-        rc =
-            FG_FAIL(err, sniffed.format == FG_FORMAT_FOREIGN ? FG_ERR_UNSUPPORTED : FG_ERR_INPUT,
-                    "%s, not a video that is taken; give an MP4, MOV, 3GP, WebM or MKV video", sniffed.label);
+        rc = FG_FAIL(err, sniffed.format == FG_FORMAT_FOREIGN ? FG_ERR_UNSUPPORTED : FG_ERR_INPUT,
+                     "%s, neither a photo nor a video that is taken; give a JPEG, PNG, WebP or HEIC photo, "
+                     "or an MP4, MOV, 3GP, WebM or MKV video",
+                     sniffed.label);
     if (rc != FG_OK)
         return fg_error_prefix(err, rc, path);
     d->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
