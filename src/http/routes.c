@@ -18,7 +18,8 @@ enum { SMALL = 64 << 10 };
 
 /* The last two: what it takes in the query, and as fields of a form or keys of JSON (http.h). Settings know
  * their own names; /look says itself that it wants no form; the address and the body of SageMaker's routes
- * are what its clients make them, but for a misspelt ?require, which would let in whom it was to keep out. */
+ * and the probes are what their clients make them, but for a misspelt ?require, which would let in whom it was to
+ * keep out. */
 /* clang-format off */
 static const fg_route routes[] = {
     {FG_GET,    "/api/v1/members",                 ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_members_list, "limit offset", ""},
@@ -67,8 +68,8 @@ static const fg_route routes[] = {
     {FG_GET,    "/ping",                           0,               FG_BODY_NONE,  SMALL, fg_api_ping, NULL, NULL},
     {FG_POST,   "/invocations",                    FG_SCOPE_VERIFY, FG_BODY_ANY,   FG_MAX_INVOCATION_BYTES, fg_api_invocations, "require", NULL},
     {FG_POST,   "/endpoints/{}/invocations",       FG_SCOPE_VERIFY, FG_BODY_ANY,   FG_MAX_ENDPOINT_BYTES, fg_api_endpoint, "require", NULL},
-    {FG_GET,    "/healthz",                        0,               FG_BODY_NONE,  SMALL, fg_api_healthz, "", ""},
-    {FG_GET,    "/readyz",                         0,               FG_BODY_NONE,  SMALL, fg_api_readyz, "", ""},
+    {FG_GET,    "/healthz",                        0,               FG_BODY_NONE,  SMALL, fg_api_healthz, NULL, NULL},
+    {FG_GET,    "/readyz",                         0,               FG_BODY_NONE,  SMALL, fg_api_readyz, NULL, NULL},
     {FG_GET,    "/metrics",                        ANY_AUDIT,       FG_BODY_NONE,  SMALL, fg_api_metrics, "", ""},
 };
 /* clang-format on */
