@@ -81,6 +81,7 @@ fg_code fg_cmd_sagemaker_deploy(fg_cli *cli, fg_error *err)
 fg_code fg_cmd_sagemaker_status(fg_cli *cli, fg_error *err)
 {
     fg_remote *remote = NULL;
+    fg_error why = {0};
     fg_remote_state job = {0}, endpoint = {0};
     fg_code rc = fg_remote_open(&remote, &cli->settings, &cli->log, err);
     if (rc == FG_OK)
@@ -89,6 +90,9 @@ fg_code fg_cmd_sagemaker_status(fg_cli *cli, fg_error *err)
         rc = FG_OK;
     if (rc == FG_OK)
         rc = fg_remote_endpoint_state(remote, &endpoint, err);
+    if (rc == FG_OK && fg_remote_take_names(remote, &endpoint, &why) != FG_OK)
+        fg_log_write(&cli->log, FG_LOG_WARN, "the team's renamed members stay unknown to %s: %s",
+                     endpoint.name, why.msg);
     if (rc == FG_ERR_NOT_FOUND && *job.name)
         rc = FG_OK;
     fg_remote_close(remote);

@@ -38,7 +38,8 @@ fg_code fg_remote_can_train(const fg_remote *remote, fg_error *err) FG_MUST_CHEC
 fg_code fg_remote_train(fg_remote *remote, fg_app *app, const fg_actor *actor, const fg_progress *progress,
                         fg_remote_state *job, fg_error *err) FG_MUST_CHECK;
 /* Makes the endpoint serve a job's result, the setting `job` or the last one that completed: creates it, or
- * updates it without a gap. */
+ * updates it without a gap. With the setting `wait`, the team in the data folder then lets it mean those whom
+ * the job knew, as by fg_remote_take_names. */
 fg_code fg_remote_deploy(fg_remote *remote, const fg_progress *progress, fg_remote_state *endpoint,
                          fg_error *err) FG_MUST_CHECK;
 /* Both, to their end, by the app's settings: what the web app's "Train and deploy" does. Cancelled, the job
@@ -50,6 +51,9 @@ fg_code fg_remote_train_and_deploy(fg_app *app, const fg_actor *actor, const fg_
 fg_code fg_remote_job(fg_remote *remote, const char *job, fg_remote_state *state,
                       fg_error *err) FG_MUST_CHECK;
 fg_code fg_remote_endpoint_state(fg_remote *remote, fg_remote_state *state, fg_error *err) FG_MUST_CHECK;
+/* Where this state of the endpoint says that a configuration of ours is in service, the team in the data
+ * folder lets the endpoint mean those whom its training knew: see fg_store_endpoint_names. */
+fg_code fg_remote_take_names(fg_remote *remote, const fg_remote_state *state, fg_error *err) FG_MUST_CHECK;
 /* The endpoint, its configurations and models, and all that is in the bucket for it. Fine where there is
  * nothing; *count: what was deleted there, objects not counted. */
 fg_code fg_remote_delete(fg_remote *remote, const fg_progress *progress, int *count,

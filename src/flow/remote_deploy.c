@@ -7,6 +7,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* -- whom the endpoint's names mean -- */
+
+/* A folder without a team is fine: the names are another machine's. */
+static fg_code open_store(fg_remote *r, fg_error *err)
+{
+    char path[FG_MAX_PATH];
+    fg_code rc = fg_path_join(path, sizeof path, r->settings->data, "facegate.db", err);
+    return rc != FG_OK || fg_file_is_missing(path) ? rc : fg_store_open(&r->store, path, false, err);
+}
+
+static void close_store(fg_remote *r)
+{
+    fg_store_close(r->store);
+    r->store = NULL;
+}
+
+static fg_code take_names(fg_remote *r, const fg_remote_state *state, fg_error *err)
+{
+    return r->store && strcmp(state->status, "InService") == 0
+               ? fg_store_endpoint_serves(r->store, r->endpoint, state->config, err)
+               : FG_OK;
+}
+
+fg_code fg_remote_take_names(fg_remote *r, const fg_remote_state *state, fg_error *err)
+{
+    fg_code rc = open_store(r, err);
+    if (rc == FG_OK)
+        rc = take_names(r, state, err);
+    close_store(r);
+    return rc;
+}
+
 /* -- deploy -- */
 
 static fg_code choose_job(fg_remote *r, fg_remote_state *job, fg_error *err)
@@ -141,6 +173,8 @@ static fg_code deploy(fg_remote *r, fg_remote_state *endpoint, fg_error *err)
     if (rc != FG_OK || (rc = look_before(r, &before, &there, err)) != FG_OK)
         return rc;
     fg_remote_make_name(r, name);
+    if (r->store && (rc = fg_store_endpoint_deploy(r->store, r->endpoint, name, job.name, err)) != FG_OK)
+        return rc;
     if ((rc = create_model_and_config(r, &job, name, err)) != FG_OK)
         return rc;
     rc = fg_sagemaker_call(r->sagemaker, there ? "UpdateEndpoint" : "CreateEndpoint",
@@ -154,6 +188,9 @@ static fg_code deploy(fg_remote *r, fg_remote_state *endpoint, fg_error *err)
     if (!r->settings->wait)
         return fg_remote_endpoint_state(r, endpoint, err);
     rc = wait_for_endpoint(r, name, endpoint, err);
+    const fg_code took = take_names(r, endpoint, rc == FG_OK ? err : NULL); /* also of one rolled back */
+    if (rc == FG_OK)
+        rc = took;
     if (rc == FG_OK && there && fg_remote_is_ours(r, before.config)) {
         forget(r, "DeleteEndpointConfig", "EndpointConfigName", before.config);
         forget(r, "DeleteModel", "ModelName", before.config);
@@ -165,7 +202,10 @@ fg_code fg_remote_deploy(fg_remote *r, const fg_progress *progress, fg_remote_st
 {
     *endpoint = (fg_remote_state){0};
     fg_remote_watch(r, progress, "deploying");
-    fg_code rc = deploy(r, endpoint, err);
+    fg_code rc = open_store(r, err);
+    if (rc == FG_OK)
+        rc = deploy(r, endpoint, err);
+    close_store(r);
     fg_remote_watch(r, NULL, "");
     return rc;
 }

@@ -14,6 +14,7 @@ struct fg_remote {
     fg_s3 *s3; /* NULL where no bucket is named */
     char endpoint[64];
     char folder[80]; /* of this endpoint in the bucket, below the prefix: "NAME/" */
+    fg_store *store; /* of the data folder, while its names are at stake; NULL: there is none */
     /* Of the work under way, for those who watch it and may cancel it. */
     const fg_progress *progress;
     char doing[48];

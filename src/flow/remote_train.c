@@ -156,7 +156,9 @@ static fg_code start_job(fg_remote *r, fg_app *app, const fg_actor *actor, fg_re
     snprintf(input, sizeof input, "s3://%s/%s%s", fg_s3_bucket(r->s3), fg_s3_prefix(r->s3), folder);
     snprintf(output, sizeof output, "s3://%s/%s%soutput", fg_s3_bucket(r->s3), fg_s3_prefix(r->s3),
              r->folder);
-    fg_code rc = upload(r, app, actor, key, &job->rows, err);
+    fg_code rc = fg_store_training_begin(fg_app_store(app), job->name, err);
+    if (rc == FG_OK)
+        rc = upload(r, app, actor, key, &job->rows, err);
     const bool uploaded = rc == FG_OK;
     if (uploaded) {
         fg_log_write(r->log, FG_LOG_INFO, "dataset: %ld templates in %s", job->rows, input);

@@ -41,15 +41,17 @@ static fg_code find_judge(fg_app *app, judge *j, fg_verification *v, fg_error *e
     return rc;
 }
 
-/* Names into members; a name that is nobody's here is nobody. */
-static fg_code find_named(fg_app *app, const fg_remote_score *named, double similarity, fg_score *score,
-                          fg_error *err)
+/* Names into members; a name that is nobody's here, or somebody else's since the endpoint was trained, is
+ * nobody. */
+static fg_code find_named(fg_app *app, const fg_remote_score *named, int64_t names_ms, double similarity,
+                          fg_score *score, fg_error *err)
 {
     fg_member member = {0};
     *score = (fg_score){.probability = named->probability, .similarity = similarity};
     fg_code rc = *named->name ? fg_store_member_by_name(app->store, named->name, &member, err) : FG_OK;
-    score->member_id = rc == FG_OK ? member.id : 0;
-    if (rc == FG_ERR_NOT_FOUND) {
+    const bool theirs = rc == FG_OK && member.named_ms <= names_ms;
+    score->member_id = theirs ? member.id : 0;
+    if (rc == FG_ERR_NOT_FOUND || (rc == FG_OK && !theirs)) {
         score->probability = 0;
         rc = FG_OK;
     }
@@ -61,16 +63,24 @@ static fg_code rank_remote(fg_app *app, judge *j, const float *probe, int size, 
                            fg_error *err)
 {
     fg_error why = {0};
-    fg_code rc = fg_remote_rank(j->remote, probe, size, &j->verdict, &why);
+    int64_t names_ms = 0;
+    bool known = false;
+    const char *endpoint = fg_remote_endpoint(j->remote);
+    fg_code rc = fg_store_endpoint_names(app->store, endpoint, &names_ms, &known, err);
+    if (rc != FG_OK)
+        return rc;
+    rc = fg_remote_rank(j->remote, probe, size, &j->verdict, &why);
     if (rc == FG_ERR_NOT_FOUND) /* as where nothing is trained */
         rc = FG_FAIL(err, FG_ERR_STATE, "%s; train and deploy first", why.msg);
     else if (rc != FG_OK && err)
         *err = why;
     const double similarity = isfinite(j->verdict.similarity) ? j->verdict.similarity : 0;
+    if (rc == FG_OK && !known)
+        rc = fg_store_endpoint_asked(app->store, endpoint, names_ms, err);
     if (rc == FG_OK)
-        rc = find_named(app, &j->verdict.best, similarity, &ranking->best, err);
+        rc = find_named(app, &j->verdict.best, names_ms, similarity, &ranking->best, err);
     if (rc == FG_OK)
-        rc = find_named(app, &j->verdict.second, 0, &ranking->second, err);
+        rc = find_named(app, &j->verdict.second, names_ms, 0, &ranking->second, err);
     ranking->nobody = fmax(0, 1 - j->verdict.best.probability - j->verdict.second.probability);
     ranking->similarity_gate = -1; /* the endpoint's own gate has been passed, or `refused` says not */
     return rc;

@@ -41,6 +41,14 @@ typedef struct fg_store_backend {
     fg_code (*reembed_switch)(fg_store *store, const char *name, const char *model_hash,
                               fg_reembedded *result, fg_error *err);
 
+    fg_code (*training_begin)(fg_store *store, const char *job, fg_error *err);
+    fg_code (*endpoint_deploy)(fg_store *store, const char *endpoint, const char *config, const char *job,
+                               fg_error *err);
+    fg_code (*endpoint_serves)(fg_store *store, const char *endpoint, const char *config, fg_error *err);
+    fg_code (*endpoint_names)(fg_store *store, const char *endpoint, int64_t *names_ms, bool *known,
+                              fg_error *err);
+    fg_code (*endpoint_asked)(fg_store *store, const char *endpoint, int64_t names_ms, fg_error *err);
+
     fg_code (*version_add)(fg_store *store, const fg_version_info *info, const fg_template_set *set,
                            const void *data, size_t size, bool activate, int64_t *version, fg_error *err);
     fg_code (*versions)(fg_store *store, fg_version_info **infos, long *count, fg_error *err);

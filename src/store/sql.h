@@ -112,6 +112,10 @@ extern const fg_sql_kind fg_sql_texts;
 /* Room for one more of size bytes in *items, which holds count of *capacity; new room is zeroed. */
 fg_code fg_sql_grow(void **items, long count, long *capacity, size_t size, fg_error *err) FG_MUST_CHECK;
 
+/* When a name is given, by the parameter ?1 for now: later than all that any training knows, also where the
+ * clock was set back. */
+#define FG_SQL_NAMED_MS "max(?1, (SELECT coalesce(max(names_ms), 0) + 1 FROM trained))"
+
 /* Parts of a transaction that more than one call needs. */
 fg_code fg_sqlite_rights_replace(fg_sqlite *s, int64_t member_id, const char *const *rights, int count,
                                  fg_error *err) FG_MUST_CHECK;

@@ -59,6 +59,15 @@ fg_code fg_sqlite_reembed_stage(fg_store *store, const char *model_hash, int emb
 fg_code fg_sqlite_reembed_switch(fg_store *store, const char *name, const char *model_hash,
                                  fg_reembedded *result, fg_error *err);
 
+/* sqlite_trained.c */
+fg_code fg_sqlite_training_begin(fg_store *store, const char *job, fg_error *err);
+fg_code fg_sqlite_endpoint_deploy(fg_store *store, const char *endpoint, const char *config, const char *job,
+                                  fg_error *err);
+fg_code fg_sqlite_endpoint_serves(fg_store *store, const char *endpoint, const char *config, fg_error *err);
+fg_code fg_sqlite_endpoint_names(fg_store *store, const char *endpoint, int64_t *names_ms, bool *known,
+                                 fg_error *err);
+fg_code fg_sqlite_endpoint_asked(fg_store *store, const char *endpoint, int64_t names_ms, fg_error *err);
+
 /* sqlite_versions.c */
 fg_code fg_sqlite_version_add(fg_store *store, const fg_version_info *info, const fg_template_set *set,
                               const void *data, size_t size, bool activate, int64_t *version, fg_error *err);

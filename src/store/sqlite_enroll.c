@@ -71,12 +71,12 @@ static fg_code add_member(fg_sqlite *s, const fg_enrolment *e, int64_t now_ms, i
     if (!e->role)
         return FG_FAIL(err, FG_ERR_USAGE, "give %s a role", e->name);
     fg_sql_prepare(&q, s,
-                   "INSERT INTO member (name, role, blob_prefix, created_ms, updated_ms) "
-                   "VALUES (?1, ?2, ?3, ?4, ?4)");
+                   "INSERT INTO member (created_ms, updated_ms, named_ms, name, role, blob_prefix) "
+                   "VALUES (?1, ?1, " FG_SQL_NAMED_MS ", ?2, ?3, ?4)");
+    fg_sql_int(&q, now_ms);
     fg_sql_text(&q, e->name);
     fg_sql_text(&q, e->role);
     fg_sql_text(&q, e->blob_prefix);
-    fg_sql_int(&q, now_ms);
     fg_code rc = fg_sql_run(&q, err);
     *id = sqlite3_last_insert_rowid(s->db);
     return rc == FG_OK ? fg_sqlite_rights_replace(s, *id, e->rights, e->right_count, err) : rc;

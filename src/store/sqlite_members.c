@@ -8,7 +8,7 @@
     "SELECT id, name, role, blob_prefix, created_ms, updated_ms, last_seen_ms, "                             \
     "(SELECT count(*) FROM source WHERE member_id = member.id), "                                            \
     "(SELECT count(*) FROM template WHERE member_id = member.id), "                                          \
-    "(SELECT max(created_ms) FROM source WHERE member_id = member.id) FROM member "
+    "(SELECT max(created_ms) FROM source WHERE member_id = member.id), named_ms FROM member "
 
 static fg_code read_rights(fg_sqlite *s, fg_member *member, fg_error *err)
 {
@@ -46,6 +46,7 @@ static fg_code read_member(const fg_sql *q, void *row, fg_error *err)
     member->sources = (long)fg_sql_column_int(q, 7);
     member->templates = (long)fg_sql_column_int(q, 8);
     member->added_ms = fg_sql_column_int(q, 9);
+    member->named_ms = fg_sql_column_int(q, 10);
     return read_rights(q->store, member, err);
 }
 
@@ -180,11 +181,11 @@ fg_code fg_sqlite_member_set(fg_store *store, int64_t id, const fg_member_change
     if (rc != FG_OK)
         goto done;
     fg_sql_prepare(&q, s,
-                   "UPDATE member SET name = coalesce(?, name), role = coalesce(?, role), updated_ms = ? "
-                   "WHERE id = ?");
+                   "UPDATE member SET updated_ms = ?1, name = coalesce(?2, name), role = coalesce(?3, role), "
+                   "named_ms = iif(?2 IS NULL OR name = ?2, named_ms, " FG_SQL_NAMED_MS ") WHERE id = ?4");
+    fg_sql_int(&q, fg_clock_unix_ms());
     fg_sql_text(&q, change->name);
     fg_sql_text(&q, change->role);
-    fg_sql_int(&q, fg_clock_unix_ms());
     fg_sql_int(&q, id);
     rc = fg_sql_run(&q, err);
     if (rc != FG_OK && fg_sql_is_duplicate(&q))

@@ -339,6 +339,37 @@ fg_code fg_store_reembed_switch(fg_store *store, const char *name, const char *m
     return store->backend->reembed_switch(store, name, model_hash, result, err);
 }
 
+/* -- the names that an endpoint elsewhere knows -- */
+
+fg_code fg_store_training_begin(fg_store *store, const char *job, fg_error *err)
+{
+    return store->backend->training_begin(store, job, err);
+}
+
+fg_code fg_store_endpoint_deploy(fg_store *store, const char *endpoint, const char *config, const char *job,
+                                 fg_error *err)
+{
+    return store->backend->endpoint_deploy(store, endpoint, config, job, err);
+}
+
+fg_code fg_store_endpoint_serves(fg_store *store, const char *endpoint, const char *config, fg_error *err)
+{
+    return store->backend->endpoint_serves(store, endpoint, config, err);
+}
+
+fg_code fg_store_endpoint_names(fg_store *store, const char *endpoint, int64_t *names_ms, bool *known,
+                                fg_error *err)
+{
+    *names_ms = 0;
+    *known = false;
+    return store->backend->endpoint_names(store, endpoint, names_ms, known, err);
+}
+
+fg_code fg_store_endpoint_asked(fg_store *store, const char *endpoint, int64_t names_ms, fg_error *err)
+{
+    return store->backend->endpoint_asked(store, endpoint, names_ms, err);
+}
+
 /* -- classifier versions -- */
 
 fg_code fg_store_version_add(fg_store *store, const fg_version_info *info, const fg_template_set *set,

@@ -44,6 +44,7 @@ typedef struct fg_member {
     char *blob_prefix; /* "members/<random>/": where the chips and originals of this member are */
     int64_t created_ms, updated_ms, last_seen_ms; /* Unix time; last_seen 0 for never */
     int64_t added_ms;                             /* of the newest source */
+    int64_t named_ms; /* since when the name is this member's, whatever its case; 0: since ever */
     long sources, templates;
 } fg_member;
 
@@ -215,6 +216,30 @@ typedef struct fg_reembedded {
  * team's. */
 fg_code fg_store_reembed_switch(fg_store *store, const char *name, const char *model_hash,
                                 fg_reembedded *result, fg_error *err) FG_MUST_CHECK;
+
+/* -- the names that an endpoint elsewhere knows -- */
+
+/* An endpoint (flow/remote.h) answers with the names that it was trained with. A name that somebody else has
+ * come to bear since means nobody until the endpoint is trained anew, so names are dated (named_ms): one that
+ * is given after a dataset was read is always later than the dataset, whatever the clock does. What is kept
+ * here are times, and a reset leaves them. */
+
+/* Before a training job's dataset is read. */
+fg_code fg_store_training_begin(fg_store *store, const char *job, fg_error *err) FG_MUST_CHECK;
+/* Before an endpoint begins to change to a configuration of the job: it knows no names any more that are
+ * later than the job's. Nothing, where the job is not of this store. */
+fg_code fg_store_endpoint_deploy(fg_store *store, const char *endpoint, const char *config, const char *job,
+                                 fg_error *err) FG_MUST_CHECK;
+/* The endpoint answers by this configuration alone: it knows the names of its job. Nothing, where it was not
+ * deployed from this store. */
+fg_code fg_store_endpoint_serves(fg_store *store, const char *endpoint, const char *config,
+                                 fg_error *err) FG_MUST_CHECK;
+/* Before the endpoint is asked: its answer means a member whose named_ms is at most *names_ms. Of an endpoint
+ * that is not *known that is everybody, and fg_store_endpoint_asked keeps it so once it has answered. */
+fg_code fg_store_endpoint_names(fg_store *store, const char *endpoint, int64_t *names_ms, bool *known,
+                                fg_error *err) FG_MUST_CHECK;
+fg_code fg_store_endpoint_asked(fg_store *store, const char *endpoint, int64_t names_ms,
+                                fg_error *err) FG_MUST_CHECK;
 
 /* -- classifier versions -- */
 

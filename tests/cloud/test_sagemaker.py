@@ -3,6 +3,7 @@ no network."""
 import json
 import os
 import shutil
+import tempfile
 import time
 import unittest
 
@@ -116,6 +117,43 @@ class Remote(Case):
         self.facegate('sagemaker', 'status', status=1, says='cannot connect', FACEGATE_SAGEMAKER_URL='http://127.0.0.1:9')
         self.facegate('verify', '--endpoint', 'e', self.photo, status=1, says='cannot connect', FACEGATE_SAGEMAKER_URL='http://127.0.0.1:9')
         self.facegate('sagemaker', 'status', status=2, says='in the clear', FACEGATE_SAGEMAKER_URL='http://sagemaker.example')
+
+    def test_a_name_that_is_somebody_elses_now_is_nobodys_until_the_next_training(self):
+        data = tempfile.mkdtemp(prefix='facegate-names-')
+        self.addCleanup(shutil.rmtree, data)
+        shutil.copytree(self.folder / 'data', f'{data}/data')
+        team = {'FACEGATE_DATA': f'{data}/data'}
+        there = dict(team, endpoint='names')
+
+        def expect(*members):
+            for photo, member in zip(('Ada1.jpg', 'Bob1.jpg'), members):
+                status, decision = (0, 'granted') if member else (3, 'unknown')
+                seen = self.facegate('verify', '--endpoint', 'names', str(self.folder / photo), status=status, **team)[0]
+                self.assertEqual((seen['decision'], seen['member']), (decision, member))
+        self.train(**there)
+        old = self.facegate('sagemaker', 'status', **there)[0]['job']['job']
+        self.facegate('sagemaker', 'deploy', '--wait', **there)
+        expect('Ada', 'Bob')
+        self.facegate('members', 'set', 'Ada', '--name', 'ADA', **team)  # the same name
+        expect('ADA', 'Bob')
+
+        self.facegate('members', 'remove', 'Ada', **team)
+        self.facegate('members', 'set', 'Bob', '--name', 'Ada', **team)
+        expect(None, None)
+        time.sleep(1.1)  # names have seconds
+        self.facegate('sagemaker', 'deploy', '--wait', **there)  # what knows the names as they were
+        expect(None, None)
+
+        self.train(**there)
+        time.sleep(1.1)
+        self.facegate('sagemaker', 'deploy', **there)
+        until(lambda: self.facegate('sagemaker', 'status', **there)[0]['endpoint']['status'] == 'InService')
+        expect(None, 'Ada')
+
+        time.sleep(1.1)
+        self.facegate('sagemaker', 'deploy', '--wait', '--job', old, **there)
+        expect(None, None)
+        self.facegate('sagemaker', 'delete', '--wait', **there)
 
     def test_an_endpoint_that_lies_lets_nobody_in(self):
         ada = {'decision': 'granted', 'similarity': 0.9}

@@ -442,6 +442,92 @@ static void members_are_changed(void **state)
     fg_member_deinit(&m);
 }
 
+static int64_t named(fixture *f, int64_t id)
+{
+    fg_member m = {0};
+    ok(fg_store_member_by_id(f->store, id, &m, &f->err));
+    const int64_t ms = m.named_ms;
+    fg_member_deinit(&m);
+    return ms;
+}
+
+static int64_t known_names(fixture *f, const char *endpoint, bool want_known)
+{
+    int64_t ms = 0;
+    bool known = !want_known;
+    ok(fg_store_endpoint_names(f->store, endpoint, &ms, &known, &f->err));
+    assert_int_equal(known, want_known);
+    return ms;
+}
+
+static void names_are_dated(void **state)
+{
+    fixture *f = *state;
+    int64_t ann = enroll(f, "Ann", "members/a/", 1), ben = enroll(f, "Ben", "members/b/", 1);
+    assert_true(named(f, ann) > 0);
+    sql_run(f, "UPDATE member SET named_ms = 7");
+    ok(fg_store_training_begin(f->store, "e-1", &f->err));
+    ok(fg_store_member_set(f->store, ann, &(fg_member_change){.name = " ANN ", .role = "r"}, &f->err));
+    ok(fg_store_member_set(f->store, ann, &(fg_member_change){.role = "boss"}, &f->err));
+    const team_order more = {
+        .name = "ann", .prefix = "members/a/", .pending = "members/a/2/", .templates = 1, .add = true};
+    int64_t id = 0;
+    ok(fg_store_pending_add(f->store, more.pending, &f->err));
+    ok(team_enroll(f->store, &more, &id, &f->err));
+    assert_int_equal(id, ann);
+    assert_int_equal(named(f, ann), 7); /* the same name, and the same face */
+
+    /* Somebody else's now: later than the training, though the clock has been set back since. */
+    sql_run(f, "UPDATE trained SET names_ms = 9000000000000");
+    ok(fg_store_member_remove(f->store, ann, &f->err));
+    ok(fg_store_member_set(f->store, ben, &(fg_member_change){.name = "Ann"}, &f->err));
+    assert_int_equal(named(f, ben), 9000000000001);
+    ben = enroll(f, "Ben", "members/c/", 1);
+    assert_int_equal(named(f, ben), 9000000000001);
+    assert_int_equal(known_names(f, "e", false), 9000000000001); /* whoever asks first means everybody */
+    ok(fg_store_training_begin(f->store, "e-2", &f->err));
+    ok(fg_store_endpoint_deploy(f->store, "e", "c-2", "e-2", &f->err));
+    assert_int_equal(known_names(f, "e", true), 9000000000001); /* and who trains, too */
+    ok(fg_store_reset(f->store, &f->err));
+    assert_int_equal(named(f, enroll(f, "Ann", "members/d/", 1)), 9000000000002);
+}
+
+static void an_endpoint_knows_the_names_of_its_job(void **state)
+{
+    fixture *f = *state;
+    enroll(f, "Ann", "members/a/", 1);
+    const int64_t first = known_names(f, "e", false);
+    assert_true(first > 0);
+    ok(fg_store_endpoint_asked(f->store, "e", first, &f->err));
+    ok(fg_store_endpoint_asked(f->store, "e", first + 9999, &f->err)); /* another was first */
+    assert_int_equal(known_names(f, "e", true), first);
+    (void)known_names(f, "d", false);
+
+    ok(fg_store_training_begin(f->store, "e-1", &f->err));
+    ok(fg_store_training_begin(f->store, "e-2", &f->err));
+    sql_run(f, "UPDATE trained SET names_ms = 100 WHERE name = 'e-1'");
+    sql_run(f, "UPDATE trained SET names_ms = 200 WHERE name = 'e-2'");
+    ok(fg_store_training_begin(f->store, "e-1",
+                               &f->err)); /* a name that is given twice: the older one stays */
+
+    /* An older one is known at once, a newer one once it answers. */
+    ok(fg_store_endpoint_deploy(f->store, "e", "c-1", "e-1", &f->err));
+    assert_int_equal(known_names(f, "e", true), 100);
+    ok(fg_store_endpoint_deploy(f->store, "e", "c-2", "e-2", &f->err));
+    assert_int_equal(known_names(f, "e", true), 100);
+    ok(fg_store_endpoint_serves(f->store, "e", "c-1", &f->err)); /* rolled back */
+    assert_int_equal(known_names(f, "e", true), 100);
+    ok(fg_store_endpoint_serves(f->store, "e", "c-2", &f->err));
+    assert_int_equal(known_names(f, "e", true), 200);
+
+    /* What was trained or deployed elsewhere changes nothing. */
+    ok(fg_store_endpoint_deploy(f->store, "e", "c-3", "e-3", &f->err));
+    ok(fg_store_endpoint_serves(f->store, "e", "c-3", &f->err));
+    ok(fg_store_endpoint_serves(f->store, "d", "c-3", &f->err));
+    assert_int_equal(known_names(f, "e", true), 200);
+    (void)known_names(f, "d", false);
+}
+
 static void last_seen_only_grows(void **state)
 {
     fixture *f = *state;
@@ -546,6 +632,8 @@ int main(void)
         TEST(bad_enrolments_leave_nothing),
         TEST(caps_hold),
         TEST(members_are_changed),
+        TEST(names_are_dated),
+        TEST(an_endpoint_knows_the_names_of_its_job),
         TEST(last_seen_only_grows),
         TEST(threads_share_one_store),
     };
