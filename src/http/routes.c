@@ -18,8 +18,8 @@ enum { SMALL = 64 << 10 };
 
 /* The last two: what it takes in the query, and as fields of a form or keys of JSON (http.h). Settings know
  * their own names; /look says itself that it wants no form; the address and the body of SageMaker's routes
- * and the probes are what their clients make them, but for a misspelt ?require, which would let in whom it was to
- * keep out. */
+ * and the probes are what their clients make them, but for a misspelt ?require, which would let in whom it
+ * was to keep out. */
 /* clang-format off */
 static const fg_route routes[] = {
     {FG_GET,    "/api/v1/members",                 ANY_TEAM,        FG_BODY_NONE,  SMALL, fg_api_members_list, "limit offset", ""},
