@@ -66,9 +66,9 @@ static fg_code run_enroll(fg_job *job, fg_worker *worker, json_t **result, fg_er
         files[i] = (fg_enroll_file){o->files[i].path, o->files[i].name};
     fg_enroll_request request = {
         .name = o->name,
-        .role = o->role,
+        .role = o->add ? NULL : o->role, /* a member's own may have been changed since the order */
         .rights = o->right_count ? (const char *const *)o->rights : NULL,
-        .right_count = o->right_count,
+        .right_count = o->add ? 0 : o->right_count,
         .files = files,
         .file_count = o->file_count,
         .every = o->every,

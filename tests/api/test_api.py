@@ -152,11 +152,15 @@ class Enrolment(unittest.TestCase):
     def test_more_files_of_a_member(self):
         member = need_team()['Bruno']['result']['id']
         before = as_json(server.get(f'/api/v1/members/{member}'))['templates']
+        busy = as_json(server.form('/api/v1/members', [('name', 'Busy'), ('role', 'x'), ('every', '1'), *[('video', 'v.mp4', v) for v in copies((media / 'ada.mp4').read_bytes(), 16)]]))['job']['id']
         answer = server.form(f'/api/v1/members/{member}/sources', [('video', 'more.jpg', photo('bruno'))])
         self.assertEqual(answer.status, 202)
+        self.assertEqual(server.request('PATCH', f'/api/v1/members/{member}', {'role': 'chief'}).status, 200)  # while the order waits
+        server.request('DELETE', f'/api/v1/jobs/{busy}')
         self.assertEqual(server.job(as_json(answer)['job']['id'])['state'], 'done')
         after = as_json(server.get(f'/api/v1/members/{member}'))
-        self.assertEqual((after['templates'], after['rights']), (before + 1, ['lab']))
+        self.assertEqual((after['templates'], after['role'], after['rights']), (before + 1, 'chief', ['lab']))
+        server.request('PATCH', f'/api/v1/members/{member}', {'role': 'engineer'})
         answer = server.form(f'/api/v1/members/{member}/sources', [('video', 'ada.jpg', photo('ada'))])
         end = server.job(as_json(answer)['job']['id'])
         self.assertEqual((end['state'], end['problem']['code']), ('failed', 'bad_input'))
