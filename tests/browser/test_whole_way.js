@@ -47,7 +47,7 @@ await run({
     async a_text_is_no_video({page}) {
       await page.getByLabel('Choose a video or photos').setInputFiles(at('text.mp4'));
       await page.getByRole('button', {name: 'Upload and find the face'}).click();
-      await page.getByRole('heading', {name: 'No pictures of Bruno were added'}).waitFor();
+      await page.getByRole('heading', {name: 'Bruno was not enrolled'}).waitFor();
       assert.match(await page.locator('.note.bad').textContent(), /text\.mp4/);
       await accessible(page, 'refused');
       await page.getByRole('link', {name: 'Try again'}).click();
