@@ -291,7 +291,7 @@ static void a_key_of_few_rights_does_not_pay_for_guesses(void **state)
     fg_limiter *l = NULL;
     int guesses = 0, locks = 0;
     ok(fg_limiter_new(&l, &strict, &f->err));
-    for (double now = 0; now < 60000; now += 100) { /* the door's own key before each guess */
+    for (int now = 0; now < 60000; now += 100) { /* the door's own key before each guess */
         if (fg_limiter_ask(l, "nat", now, NULL, NULL) == FG_OK) {
             fg_limiter_right(l, "nat", false, now);
             fg_limiter_wrong(l, "nat", now);
@@ -303,7 +303,7 @@ static void a_key_of_few_rights_does_not_pay_for_guesses(void **state)
     assert_in_range(guesses, 10, 63); /* one a second, and those before the first lock */
     assert_true(locks > 0);
     /* One mistake now and then locks nobody out. */
-    for (double now = 100000; now < 200000; now += 1500) {
+    for (int now = 100000; now < 200000; now += 1500) {
         ok(fg_limiter_ask(l, "office", now, NULL, &f->err));
         fg_limiter_wrong(l, "office", now);
         fg_limiter_right(l, "office", false, now + 100);
