@@ -54,10 +54,9 @@ void fg_cli_help_markdown(void);
 bool fg_cli_takes(const fg_command *command, const char *setting);
 
 /* output.c: results to stdout, everything else to stderr */
-void fg_cli_print_json(json_t *document);   /* one line; takes the reference; NULL could not be made */
-bool fg_cli_json_failed(void);              /* a document could not be made or written: no success then */
-json_t *fg_cli_json_number(double value);   /* null for what is not finite */
-json_t *fg_cli_json_text(const char *text); /* a path, say: made UTF-8 */
+void fg_cli_print_json(json_t *document); /* one line; takes the reference; NULL could not be made */
+bool fg_cli_json_failed(void);            /* a document could not be made or written: no success then */
+json_t *fg_cli_json_number(double value); /* null for what is not finite */
 void fg_cli_error(fg_cli *cli, const char *input,
                   const fg_error *err); /* to stderr, and as JSON where asked for */
 void fg_cli_note(fg_cli *cli, const char *fmt, ...) FG_PRINTF(2, 3); /* advice on stderr, unless --quiet */

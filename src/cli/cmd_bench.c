@@ -10,9 +10,9 @@ static void print_row(void *context, const fg_bench_row *row)
     fg_cli *cli = context;
     const char *precision = row->precision == FG_PRECISION_AUTO ? "" : fg_precision_name(row->precision);
     if (cli->settings.json) {
-        json_t *document = json_pack("{s:o, s:s, s:f, s:f}", "stage", fg_cli_json_text(row->stage),
-                                     "precision", precision, "median_ms", round(row->median_ms * 1e4) / 1e4,
-                                     "per_second", round(row->per_second * 100) / 100);
+        json_t *document = json_pack("{s:o, s:s, s:f, s:f}", "stage", fg_text_json(row->stage), "precision",
+                                     precision, "median_ms", round(row->median_ms * 1e4) / 1e4, "per_second",
+                                     round(row->per_second * 100) / 100);
         if (row->gflops > 0) {
             json_object_set_new(document, "gflops", json_real(round(row->gflops * 10) / 10));
             json_object_set_new(document, "peak_share", json_real(round(row->peak_share * 1e4) / 1e4));

@@ -87,8 +87,8 @@ static void print_result(fg_cli *cli, const fg_container_result *result)
     const fg_train_report *r = &result->report;
     if (cli->settings.json) {
         fg_cli_print_json(json_pack("{s:o, s:I, s:i, s:o, s:o, s:o, s:f}", "model",
-                                    fg_cli_json_text(result->model), "rows", (json_int_t)result->rows,
-                                    "classes", result->classes, "similarity_gate",
+                                    fg_text_json(result->model), "rows", (json_int_t)result->rows, "classes",
+                                    result->classes, "similarity_gate",
                                     fg_cli_json_number(r->similarity_gate), "far", fg_cli_json_number(r->far),
                                     "frr", fg_cli_json_number(r->frr), "seconds", r->seconds));
     } else { /* one metric a word, so that a job's MetricDefinitions find them */

@@ -54,7 +54,7 @@ fg_code fg_cmd_export(fg_cli *cli, fg_error *err)
              : fg_export(cli->app, format, out, &actor, &templates, &members, err);
     if (rc == FG_OK && cli->settings.json) {
         const fg_engine_info *info = fg_engine_info_view(fg_app_engine(cli->app));
-        json_t *document = json_pack("{s:o, s:s, s:I, s:i, s:i, s:s}", "out", fg_cli_json_text(out), "format",
+        json_t *document = json_pack("{s:o, s:s, s:I, s:i, s:i, s:s}", "out", fg_text_json(out), "format",
                                      fg_dataset_format_name(format), "rows", (json_int_t)templates, "columns",
                                      info->embedding_size, "members", members, "model", info->embedder);
         if (link.size)
@@ -95,7 +95,7 @@ fg_code fg_cmd_import(fg_cli *cli, fg_error *err)
     if (rc != FG_OK)
         return rc;
     if (s->json)
-        fg_cli_print_json(json_pack("{s:o, s:I, s:i, s:i}", "input", fg_cli_json_text(cli->args[0]), "rows",
+        fg_cli_print_json(json_pack("{s:o, s:I, s:i, s:i}", "input", fg_text_json(cli->args[0]), "rows",
                                     (json_int_t)report.templates, "members", report.members, "new_members",
                                     report.new_members));
     else

@@ -32,7 +32,7 @@ static fg_code detect_frame(fg_cli *cli, fg_worker *worker, const char *input, c
     json_t *list = json_array();
     for (int i = 0; i < count; i++)
         json_array_append_new(list, fg_face_json(&faces[i]));
-    json_t *document = json_pack("{s:o, s:i, s:i, s:o}", "input", fg_cli_json_text(input), "width",
+    json_t *document = json_pack("{s:o, s:i, s:i, s:o}", "input", fg_text_json(input), "width",
                                  (int)(frame->width * scale + 0.5), "height",
                                  (int)(frame->height * scale + 0.5), "faces", list);
     if (video) {
@@ -102,9 +102,8 @@ static void print_embedded(const fg_cli *cli, int size, const float *magnitudes)
     json_t *all = json_array();
     for (int i = 0; i < cli->arg_count; i++)
         json_array_append_new(all, json_real(round((double)magnitudes[i] * 1000) / 1000));
-    fg_cli_print_json(json_pack("{s:o, s:i, s:i, s:s, s:o}", "out", fg_cli_json_text(cli->settings.out),
-                                "rows", cli->arg_count, "columns", size, "model", info->embedder,
-                                "magnitudes", all));
+    fg_cli_print_json(json_pack("{s:o, s:i, s:i, s:s, s:o}", "out", fg_text_json(cli->settings.out), "rows",
+                                cli->arg_count, "columns", size, "model", info->embedder, "magnitudes", all));
 }
 
 fg_code fg_cmd_embed(fg_cli *cli, fg_error *err)

@@ -26,7 +26,7 @@ static json_t *model_json(const fg_model *m)
         const fg_model_file *f = &m->files[i];
         json_array_append_new(files, json_pack("{s:s, s:I, s:s, s:s, s:o}", "file", f->name, "bytes",
                                                (json_int_t)f->bytes, "sha256", f->sha256, "url", f->url,
-                                               "path", f->path[0] ? fg_cli_json_text(f->path) : json_null()));
+                                               "path", f->path[0] ? fg_text_json(f->path) : json_null()));
     }
     return json_pack("{s:s, s:s, s:b, s:b, s:s, s:s, s:o}", "name", m->name, "kind", m->kind, "default",
                      m->is_default, "here", is_here(m), "licence", m->licence, "description", m->description,
@@ -141,7 +141,7 @@ fg_code fg_cmd_models_pull(fg_cli *cli, fg_error *err)
         fg_cli_print_json(
             json_pack("{s:s, s:i, s:I, s:I, s:o, s:f}", "model", name, "files", r.files, "fetched_bytes",
                       (json_int_t)r.fetched_bytes, "resumed_bytes", (json_int_t)r.resumed_bytes, "folder",
-                      r.files ? fg_cli_json_text(r.folder) : json_null(), "elapsed_ms", r.elapsed_ms));
+                      r.files ? fg_text_json(r.folder) : json_null(), "elapsed_ms", r.elapsed_ms));
     else if (r.files)
         printf("%s: %d file%s in %s, as the manifest says (%.1f MB fetched%s)\n", name, r.files,
                fg_cli_s(r.files), r.folder, (double)r.fetched_bytes / 1e6,

@@ -76,9 +76,9 @@ fg_code fg_cmd_compare(fg_cli *cli, fg_error *err)
     if (!c.same)
         cli->status = FG_EXIT_NOT_GRANTED;
     if (cli->settings.json)
-        fg_cli_print_json(json_pack("{s:o, s:o, s:f, s:f, s:b, s:s}", "a", fg_cli_json_text(cli->args[0]),
-                                    "b", fg_cli_json_text(cli->args[1]), "similarity", c.similarity,
-                                    "threshold", c.threshold, "same", c.same, "model",
+        fg_cli_print_json(json_pack("{s:o, s:o, s:f, s:f, s:b, s:s}", "a", fg_text_json(cli->args[0]), "b",
+                                    fg_text_json(cli->args[1]), "similarity", c.similarity, "threshold",
+                                    c.threshold, "same", c.same, "model",
                                     fg_engine_info_view(fg_app_engine(cli->app))->embedder));
     else
         printf("%s, similarity %.3f (one person from %.3f on)\n", c.same ? "one person" : "two people",

@@ -35,13 +35,6 @@ json_t *fg_cli_json_number(double value)
     return isfinite(value) ? json_real(value) : json_null();
 }
 
-json_t *fg_cli_json_text(const char *text)
-{
-    char clean[FG_MAX_PATH];
-    fg_text_clean(clean, sizeof clean, text);
-    return json_string(clean);
-}
-
 static void clear_bar(fg_cli *cli)
 {
     if (atomic_exchange(&cli->bar_open, false))
@@ -56,10 +49,10 @@ void fg_cli_error(fg_cli *cli, const char *input, const fg_error *err)
         return;
     json_t *document = json_object();
     if (input)
-        json_object_set_new(document, "input", fg_cli_json_text(input));
+        json_object_set_new(document, "input", fg_text_json(input));
     json_object_set_new(
         document, "error",
-        json_pack("{s:s, s:o}", "code", fg_code_name(err->code), "message", fg_cli_json_text(err->msg)));
+        json_pack("{s:s, s:o}", "code", fg_code_name(err->code), "message", fg_text_json(err->msg)));
     fg_cli_print_json(document);
 }
 

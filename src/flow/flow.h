@@ -341,6 +341,7 @@ struct json_t *fg_verification_json(const fg_verification *verification, const f
 struct json_t *fg_time_json(int64_t unix_ms); /* RFC 3339; null for 0 */
 /* Rounded, so that a document does not claim more digits than there are; null for what is not finite. */
 struct json_t *fg_number_json(double value, int decimals);
+struct json_t *fg_text_json(const char *text); /* a path, say, that may be no UTF-8: made that */
 struct json_t *fg_face_json(const fg_face *face);
 struct json_t *fg_member_json(const fg_member *member);
 struct json_t *fg_enroll_report_json(const fg_enroll_report *report, const char *member);

@@ -27,8 +27,7 @@ static json_t *strings(char *const *items, int count)
     return array;
 }
 
-/* A path from outside may be no UTF-8. */
-static json_t *clean_text(const char *text)
+json_t *fg_text_json(const char *text)
 {
     char clean[FG_MAX_PATH];
     fg_text_clean(clean, sizeof clean, text);
@@ -64,7 +63,7 @@ json_t *fg_verification_json(const fg_verification *v, const fg_app *app, const 
         json_array_append_new(reasons, json_string(fg_reason_name(v->decision.reasons[i])));
     json_t *document =
         json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o}", "input",
-                  clean_text(input), "decision", fg_verdict_name(v->decision.verdict), "member",
+                  fg_text_json(input), "decision", fg_verdict_name(v->decision.verdict), "member",
                   known ? json_string(v->member.name) : json_null(), "role",
                   known ? json_string(v->member.role) : json_null(), "rights",
                   strings(v->member.rights, known ? v->member.right_count : 0), "probability",

@@ -115,8 +115,8 @@ static void drop_packed(fg_net *net)
     }
 }
 
-/* Without VNNI two products are added in 16 bits first, and cut where they do not fit there: one sum in
- * 80,000 of vgg16's. */
+/* Without VNNI two products are added in 16 bits first, and cut where they do not fit there, which is seldom:
+ * see integers_give_what_floats_give in test_embed.c. */
 static bool has_int8(void)
 {
     return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_sse41) == dnnl_cpu_isa_sse41;

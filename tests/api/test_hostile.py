@@ -355,6 +355,12 @@ class FullDisk(unittest.TestCase):
             self.assertNotIn(str(self.data), big.body.decode())
             tus = {'Tus-Resumable': '1.0.0', 'Upload-Length': str(100 << 20)}
             self.assertEqual(own.post('/api/v1/uploads', headers=tus).status, 507)
+            # Two that would fit one by one: room is kept for what the first has announced. 16 MB stay free for the store.
+            half = {**tus, 'Upload-Length': str((shutil.disk_usage(inside).free - (16 << 20)) * 2 // 3)}
+            first = own.post('/api/v1/uploads', headers=half)
+            self.assertEqual([first.status, own.post('/api/v1/uploads', headers=half).status], [201, 507])
+            self.assertEqual(own.request('DELETE', first.headers['Location'], headers=tus).status, 204)
+            self.assertEqual(own.post('/api/v1/uploads', headers=half).status, 201)
             self.assertEqual([p for p in inside.glob('tmp/spool-*/*') if p.name != 'lock'], [])
             filler = inside / 'filler'
             with open(filler, 'wb', buffering=0) as f:
