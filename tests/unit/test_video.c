@@ -2,7 +2,6 @@
 #include "base/limits.h"
 #include "media/video.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -13,84 +12,8 @@
 
 #include <cmocka.h>
 
-#include "support/ffmpeg.h"
 #include "support/shared.h"
-
-enum { FRAMES = 23, RATE = 25 };
-
-static fg_error err;
-static char dir[] = "/tmp/fg-video-XXXXXX";
-static char path[256];
-static const fg_video_options every_frame = {.every = 1, .rotate = FG_ROTATE_AUTO};
-
-static const char *in_dir(const char *name)
-{
-    snprintf(path, sizeof path, "%s/%s", dir, name);
-    return path;
-}
-
-/* Encodes the clip into a file of the test's folder. */
-static void encode(const char *name, const char *how)
-{
-    if (!ffmpeg("-f rawvideo -pix_fmt rgb24 -s %dx%d -r %d -i %s/clip.rgb %s %s/%s", CLIP_WIDTH, CLIP_HEIGHT,
-                RATE, dir, how, dir, name))
-        fail_msg("ffmpeg cannot make %s", name);
-}
-
-static int open_files(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    while (d && readdir(d))
-        n++;
-    if (d)
-        closedir(d);
-    return n;
-}
-
-static void assert_clear(const char *name)
-{
-    assert_non_null(strstr(err.msg, name));
-    assert_null(strchr(err.msg, '\n'));
-    if (!strpbrk(err.msg + strlen(name), ";:"))
-        fail_msg("\"%s\" does not say what to do", err.msg);
-}
-
-/* Opens and reads to the end; the error is in err. */
-static fg_code play(const char *name, const fg_video_options *options, int *frames)
-{
-    fg_video *video;
-    fg_frame frame;
-    char file[256];
-    snprintf(file, sizeof file, "%s/%s", dir, name);
-    memset(&err, 0, sizeof err);
-    *frames = 0;
-    fg_code rc = fg_video_open(&video, file, options, &err);
-    if (rc != FG_OK) {
-        assert_null(video);
-        return rc;
-    }
-    while ((rc = fg_video_next(video, &frame, &err)) == FG_OK && frame.rgb) {
-        ++*frames;
-        fg_frame_deinit(&frame);
-    }
-    assert_null(frame.rgb);
-    fg_video_close(video);
-    return rc;
-}
-
-static void assert_refused(const char *name, fg_code code, const char *words)
-{
-    int frames;
-    const int files = open_files();
-    const fg_code rc = play(name, &every_frame, &frames);
-    if (rc != code)
-        fail_msg("%s: code %d, not %d: %s", name, rc, code, err.msg);
-    assert_clear(name);
-    if (!strstr(err.msg, words))
-        fail_msg("\"%s\" does not say \"%s\"", err.msg, words);
-    assert_int_equal(open_files(), files);
-}
+#include "support/video_files.h"
 
 /* Every n-th frame, by the numbers in the pictures themselves. */
 static void assert_clip(const char *name, const fg_video_options *options, int width, int height, int frames)
@@ -123,32 +46,6 @@ static void assert_clip(const char *name, const fg_video_options *options, int w
     fg_video_close(video);
 }
 
-static uint8_t *find(fg_buf *file, const char *what, size_t from)
-{
-    const size_t n = strlen(what);
-    for (size_t i = from; i + n <= file->size; i++)
-        if (memcmp(file->data + i, what, n) == 0)
-            return file->data + i;
-    fail_msg("no %s in the file", what);
-    return NULL;
-}
-
-static void load(const char *name, fg_buf *file)
-{
-    fg_buf_init(file, 64u << 20);
-    if (fg_file_read(in_dir(name), file, &err) != FG_OK)
-        fail_msg("%s", err.msg);
-}
-
-static void save(const char *name, const void *data, size_t size)
-{
-    FILE *f = fopen(in_dir(name), "wb");
-    assert_non_null(f);
-    assert_int_equal(fwrite(data, 1, size, f), size);
-    assert_int_equal(fclose(f), 0);
-}
-
-#define H264 "-c:v libx264 -preset veryfast -pix_fmt yuv420p"
 static const struct {
     const char *name, *how, *container, *codec;
 } kinds[] = {
@@ -422,73 +319,6 @@ static void names_are_never_addresses(void **state)
     assert_int_equal(chdir(here), 0);
 }
 
-/* Where a box of this type begins, from the one that holds it (0: the file) on. */
-static size_t box_at(fg_buf *file, size_t from, const char *type)
-{
-    return (size_t)(find(file, type, from) - file->data) - 4;
-}
-
-/* The file's only track says that its data lie in target.mov beside it, as QuickTime's alias record has it.
- */
-static void point_elsewhere(fg_buf *file)
-{
-    static const char *const parents[] = {"moov", "trak", "mdia", "minf", "dinf", "dref"};
-    static const char target[] = "/x/target.mov";
-    fg_buf entry;
-    uint8_t zeros[64] = {0};
-    fg_buf_init(&entry, 1000);
-    const size_t size = 12 + 10 + 28 + 12 + 64 + 16 + 4 + 16 + 4 + (sizeof target - 1) + 1 + 4 + 20;
-    put_be(&entry, (uint32_t)size, 4);
-    put(&entry, "alis\0\0\0", 8);
-    put(&entry, zeros, 10 + 28 + 12);
-    put(&entry, zeros, 64);
-    put(&entry, zeros, 16);
-    put_be(&entry, 1, 2); /* levels from here up, and down to the target */
-    put_be(&entry, 1, 2);
-    put(&entry, zeros, 16);
-    put_be(&entry, 2, 2); /* the path follows */
-    put_be(&entry, sizeof target - 1, 2);
-    put(&entry, target, sizeof target - 1 + 1);
-    put_be(&entry, 0xffffffff, 4);
-    put(&entry, zeros, 20);
-    assert_int_equal(entry.size, size);
-    size_t at = box_at(file, 0, "moov");
-    const size_t old = box_at(file, box_at(file, at, "dref"), "url ");
-    for (size_t i = 0; i < sizeof parents / sizeof parents[0]; i++) {
-        at = box_at(file, at, parents[i]);
-        uint32_t length = (uint32_t)file->data[at] << 24 | (uint32_t)file->data[at + 1] << 16 |
-                          (uint32_t)file->data[at + 2] << 8 | file->data[at + 3];
-        length += (uint32_t)size - 12;
-        for (int k = 0; k < 4; k++)
-            file->data[at + (size_t)k] = (uint8_t)(length >> (24 - 8 * k));
-    }
-    fg_buf out;
-    fg_buf_init(&out, 64u << 20);
-    put(&out, file->data, old);
-    put(&out, entry.data, entry.size);
-    put(&out, file->data + old + 12, file->size - old - 12);
-    fg_buf_deinit(&entry);
-    fg_buf_deinit(file);
-    *file = out;
-}
-
-static void external_references_are_not_followed(void **state)
-{
-    (void)state;
-    fg_buf file;
-    encode("target.mov", H264);
-    load("target.mov", &file);
-    uint8_t *mdat = find(&file, "mdat", 0), *moov = find(&file, "moov", 0);
-    assert_true(moov > mdat);
-    memset(mdat + 4, 0, (size_t)(moov - mdat) - 8);
-    point_elsewhere(&file);
-    save("outside.mov", file.data, file.size);
-    fg_buf_deinit(&file);
-    /* The fixture is good: who follows it gets the pictures. */
-    assert_true(ffmpeg("-xerror -enable_drefs 1 -i %s/outside.mov -f rawvideo %s/outside.raw", dir, dir));
-    assert_refused("outside.mov", FG_ERR_INPUT, "video");
-}
-
 static void cut_files_are_called_cut(void **state)
 {
     (void)state;
@@ -544,112 +374,6 @@ static void a_few_damaged_packets_are_skipped(void **state)
     save("hurt.mp4", file.data, file.size);
     assert_refused("hurt.mp4", FG_ERR_INPUT, "no frame");
     fg_buf_deinit(&file);
-}
-
-static size_t begin_box(fg_buf *file, const char *type)
-{
-    const size_t at = file->size;
-    put_be(file, 0, 4);
-    put(file, type, 4);
-    return at;
-}
-
-static void end_box(fg_buf *file, size_t at)
-{
-    for (int k = 0; k < 4; k++)
-        file->data[at + (size_t)k] = (uint8_t)((file->size - at) >> (24 - 8 * k));
-}
-
-/* A box of 32-bit numbers. */
-static void put_box(fg_buf *file, const char *type, int count, const uint32_t *numbers)
-{
-    const size_t at = begin_box(file, type);
-    for (int i = 0; i < count; i++)
-        put_be(file, numbers[i], 4);
-    end_box(file, at);
-}
-#define PUT_BOX(file, type, ...)                                                                             \
-    put_box(file, type, sizeof((uint32_t[]){__VA_ARGS__}) / 4, (uint32_t[]){__VA_ARGS__})
-
-/* A track of so many samples of one byte, its media in a box of this type where one is given. */
-static void put_track(fg_buf *file, uint32_t number, uint32_t samples, const char *around)
-{
-    static const uint8_t entry[] =
-        "\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x40\0\x40\0\x48\0\0\0\x48"
-        "\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x18\xff\xff";
-    const size_t trak = begin_box(file, "trak");
-    PUT_BOX(file, "tkhd", 3, 0, 0, number, 0, 1000, 0, 0, 0, 0, 0x10000, 0, 0, 0, 0x10000, 0, 0, 0,
-            0x40000000, 64 << 16, 64 << 16);
-    const size_t outer = around ? begin_box(file, around) : 0, mdia = begin_box(file, "mdia");
-    PUT_BOX(file, "mdhd", 0, 0, 0, 100000, 1000, 0x55c40000);
-    PUT_BOX(file, "hdlr", 0, 0, 0x76696465, 0, 0, 0, 0); /* vide */
-    const size_t minf = begin_box(file, "minf"), stbl = begin_box(file, "stbl");
-    const size_t stsd = begin_box(file, "stsd");
-    put_be(file, 0, 4);
-    put_be(file, 1, 4);
-    const size_t mp4v = begin_box(file, "mp4v");
-    put(file, entry, sizeof entry - 1);
-    end_box(file, mp4v);
-    end_box(file, stsd);
-    PUT_BOX(file, "stts", 0, 1, samples, 1);
-    PUT_BOX(file, "stsc", 0, 1, 1, samples, 1);
-    PUT_BOX(file, "stsz", 0, 1, samples);
-    PUT_BOX(file, "stco", 0, 1, 40);
-    end_box(file, stbl);
-    end_box(file, minf);
-    end_box(file, mdia);
-    if (around)
-        end_box(file, outer);
-    end_box(file, trak);
-}
-
-static void save_tracks(const char *name, int tracks, uint32_t samples, const char *around,
-                        uint32_t in_fragment)
-{
-    fg_buf file;
-    fg_buf_init(&file, 1 << 20);
-    PUT_BOX(&file, "ftyp", 0x69736f6d, 0x200, 0x69736f6d); /* isom */
-    PUT_BOX(&file, "mdat", 0, 0, 0, 0, 0, 0, 0, 0);
-    const size_t moov = begin_box(&file, "moov");
-    PUT_BOX(&file, "mvhd", 0, 0, 0, 1000, 1000, 0x10000, 0x1000000, 0, 0, 0x10000, 0, 0, 0, 0x10000, 0, 0, 0,
-            0x40000000, 0, 0, 0, 0, 0, 0, 100);
-    for (int i = 1; i <= tracks; i++)
-        put_track(&file, (uint32_t)i, samples, around);
-    end_box(&file, moov);
-    if (in_fragment) {
-        const size_t moof = begin_box(&file, "moof"), traf = begin_box(&file, "traf");
-        PUT_BOX(&file, "tfhd", 0, 1);
-        PUT_BOX(&file, "trun", 0, in_fragment);
-        end_box(&file, traf);
-        end_box(&file, moof);
-    }
-    save(name, file.data, file.size);
-    fg_buf_deinit(&file);
-}
-
-/* A few bytes can claim any number of samples, and FFmpeg makes an entry of each. */
-static void claimed_samples_have_a_cap(void **state)
-{
-    (void)state;
-    static const char words[] = "600000 frames and other samples";
-    int frames;
-    save_tracks("claims.mp4", 1, 11000000, NULL, 0);
-    assert_refused("claims.mp4", FG_ERR_LIMIT, words);
-    save_tracks("claims.mp4", 11, FG_MAX_VIDEO_FRAMES, NULL, 0);
-    assert_refused("claims.mp4", FG_ERR_LIMIT, words);
-    save_tracks("claims.mp4", 1, 10, NULL, 11000000);
-    assert_refused("claims.mp4", FG_ERR_LIMIT, words);
-    save_tracks("claims.mp4", FG_MAX_VIDEO_TRACKS + 1, 1, NULL, 0);
-    assert_refused("claims.mp4", FG_ERR_LIMIT, "12 tracks");
-    /* Where no index should be, but FFmpeg finds it. */
-    save_tracks("claims.mp4", 8, FG_MAX_VIDEO_SAMPLES, "udta", 0);
-    assert_refused("claims.mp4", FG_ERR_LIMIT, words);
-    /* Sound as plain numbers has many more samples than that, but no entry for each. */
-    assert_true(ffmpeg("-f lavfi -i color=s=16x16:r=25:d=4 -f lavfi -i anullsrc=r=192000:cl=mono -t 4 "
-                       "-c:v mpeg4 -c:a pcm_s16le %s/plain.mov",
-                       dir));
-    assert_int_equal(play("plain.mov", &every_frame, &frames), FG_OK);
-    assert_int_equal(frames, 100);
 }
 
 static bool until_sampled(void *context, const char *what, long done, long total)
@@ -787,22 +511,6 @@ static void the_seeds_videos_are_sampled(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    if (!mkdtemp(dir))
-        return -1;
-    return clip_write_raw(in_dir("clip.rgb"), FRAMES) ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    char command[300];
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -818,10 +526,8 @@ int main(void)
         cmocka_unit_test(other_codecs_are_named),
         cmocka_unit_test(other_containers_and_scripts_are_named),
         cmocka_unit_test(names_are_never_addresses),
-        cmocka_unit_test(external_references_are_not_followed),
         cmocka_unit_test(cut_files_are_called_cut),
         cmocka_unit_test(a_few_damaged_packets_are_skipped),
-        cmocka_unit_test(claimed_samples_have_a_cap),
         cmocka_unit_test(it_can_be_cancelled),
         cmocka_unit_test(caps_hold),
         cmocka_unit_test(options_are_checked),
